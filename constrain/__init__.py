@@ -1,0 +1,62 @@
+"""Guaranteed structured output for diffusion language models.
+
+Everything public is here, and nothing is imported before it is used: specs and vocabularies need neither torch nor
+transformers.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from constrain.constraint import Constraint as Constraint
+    from constrain.constraint import compile as compile
+    from constrain.engine.model import Draft as Draft
+    from constrain.engine.model import Model as Model
+    from constrain.engine.model import Result as Result
+    from constrain.engine.model import from_transformers as from_transformers
+    from constrain.engine.model import load as load
+    from constrain.engine.stopping import StopRule as StopRule
+    from constrain.errors import ConstrainError as ConstrainError
+    from constrain.errors import LimitError as LimitError
+    from constrain.errors import SpecError as SpecError
+    from constrain.errors import UnsatisfiableError as UnsatisfiableError
+    from constrain.errors import UnsupportedError as UnsupportedError
+    from constrain.errors import VocabularyError as VocabularyError
+    from constrain.specs import Choice as Choice
+    from constrain.specs import JsonSchema as JsonSchema
+    from constrain.specs import PythonType as PythonType
+    from constrain.specs import Regex as Regex
+    from constrain.specs import Spec as Spec
+    from constrain.specs import as_spec as as_spec
+    from constrain.vocabulary import Vocabulary as Vocabulary
+
+_HOME = {
+    "constrain.constraint": ("Constraint", "compile"),
+    "constrain.engine.model": ("Draft", "Model", "Result", "from_transformers", "load"),
+    "constrain.engine.stopping": ("StopRule",),
+    "constrain.errors": (
+        "ConstrainError",
+        "LimitError",
+        "SpecError",
+        "UnsatisfiableError",
+        "UnsupportedError",
+        "VocabularyError",
+    ),
+    "constrain.specs": ("Choice", "JsonSchema", "PythonType", "Regex", "Spec", "as_spec"),
+    "constrain.vocabulary": ("Vocabulary",),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = sorted(_MODULE_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'constrain' has no attribute {name!r}")
+    return getattr(import_module(_MODULE_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

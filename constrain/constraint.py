@@ -1,0 +1,169 @@
+"""A specification compiled for a vocabulary: what the engine decodes with."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constrain.errors import SpecError, UnsatisfiableError, VocabularyError
+from constrain.lattice import Lattice
+from constrain.specs import Spec, as_spec
+from constrain.token_automaton import UNREACHABLE, TokenAutomaton, lift
+from constrain.vocabulary import Vocabulary
+
+__all__ = ["Constraint", "as_vocabulary", "compile"]
+
+_CACHE_SIZE = 128
+_ARRAYS = ("class_of", "source", "label", "target", "accepting")
+
+
+@dataclass(frozen=True, eq=False)
+class Constraint:
+    """`spec` over `vocabulary`: the token automaton and everything that follows from it alone."""
+
+    spec: Spec
+    vocabulary: Vocabulary
+    tokens: TokenAutomaton
+
+    @property
+    def shortest(self) -> int:
+        """The fewest tokens (the end of turn not counted) that an output needs."""
+        return int(self.tokens.distance[0])
+
+    @property
+    def longest(self) -> int | None:
+        """The most tokens that an output can have, or None when unbounded."""
+        return self.tokens.longest
+
+    @cached_property
+    def singular(self) -> NDArray[np.bool_]:
+        """bool `[S + 1]`: only one text can follow from this state (*done* included: the empty one)."""
+        automaton = self.spec.automaton
+        width = np.bincount(automaton.byte_class, minlength=automaton.table.shape[1])
+        ways = (automaton.table >= 0) @ width
+        successor = automaton.table.max(axis=1)
+        singular = np.append(automaton.accepting & (ways == 0), True)
+        chain = ~automaton.accepting & (ways == 1)
+        for _ in range(automaton.states):
+            following = singular.copy()
+            following[:-1][chain] = singular[successor[chain]]
+            if (following == singular).all():
+                break
+            singular = following
+        return singular
+
+    def advance(self, state: int, ids: list[int]) -> int:
+        """The state after `ids` from `state`; *done* from the first end-of-turn token on."""
+        tokens = self.tokens
+        for token in ids:
+            if state == tokens.done:
+                break
+            begin, end = np.searchsorted(tokens.source, [state, state + 1])
+            label = tokens.class_of[token]
+            following = tokens.target[begin:end][tokens.label[begin:end] == label]
+            assert len(following) == 1, "the engine chose a token that the lattice forbids"
+            state = int(following[0])
+        return state
+
+    def is_complete(self, state: int) -> bool:
+        """Whether nothing may follow `state` but the end of turn."""
+        if state == self.tokens.done:
+            return True
+        begin, end = np.searchsorted(self.tokens.source, [state, state + 1])
+        return bool(self.tokens.accepting[state]) and end - begin == 1
+
+    def text(self, ids: list[int]) -> str:
+        """The text that `ids` spell, up to the first end-of-turn token."""
+        stop = next((i for i, token in enumerate(ids) if token in self.vocabulary.end_of_turn), len(ids))
+        return self.vocabulary.decode(ids[:stop]).decode("utf-8", "replace")
+
+    def masks(self, length: int, *, budget: int | None = None) -> NDArray[np.int32]:
+        """Packed token masks of a first canvas of `length` positions, see `Lattice.masks`."""
+        return Lattice(self.tokens, 0, length, length if budget is None else budget).masks()
+
+    def explain(self) -> str:
+        """`Spec.explain`, and what the vocabulary makes of it."""
+        tokens = self.tokens
+        longest = "unbounded" if self.longest is None else f"{self.longest:,}"
+        lines = [
+            self.spec.explain(),
+            f"  token classes:  {tokens.classes:,} of {len(tokens.class_of):,} tokens",
+            f"  class edges:    {len(tokens.source):,}",
+            f"  tokens needed:  {self.shortest:,} to {longest}",
+        ]
+        return "\n".join(lines)
+
+    def save(self, path: str | Path) -> None:
+        """Write the token automaton as an `.npz` archive, to be read back by `load` beside its spec."""
+        arrays: dict[str, Any] = {name: getattr(self.tokens, name) for name in _ARRAYS}
+        with Path(path).open("wb") as file:
+            np.savez_compressed(file, fingerprint=np.array(self._fingerprint), classes=self.tokens.classes, **arrays)
+
+    @classmethod
+    def load(cls, path: str | Path, spec: Any, tokenizer: Any) -> Constraint:
+        """The constraint that `save` wrote. `spec` and `tokenizer` must be those it was compiled from."""
+        with np.load(path, allow_pickle=False) as archive:
+            tokens = TokenAutomaton(classes=int(archive["classes"]), **{name: archive[name] for name in _ARRAYS})
+            constraint = cls(as_spec(spec), as_vocabulary(tokenizer), tokens)
+            if str(archive["fingerprint"]) != constraint._fingerprint:
+                raise SpecError(
+                    f"{path} was compiled from another specification or vocabulary", hint="compile and save it again"
+                )
+        return constraint
+
+    @property
+    def _fingerprint(self) -> str:
+        return f"{self.spec.automaton.fingerprint}:{self.vocabulary.fingerprint}"
+
+
+_lock = threading.Lock()
+_lifted: OrderedDict[tuple[str, str], TokenAutomaton] = OrderedDict()
+_vocabularies: WeakKeyDictionary[Any, Vocabulary] = WeakKeyDictionary()
+
+
+def compile(spec: Any, tokenizer: Any) -> Constraint:
+    """`spec` (anything `as_spec` takes) over the vocabulary of `tokenizer` (or a `Vocabulary`), cached.
+
+    Raises `UnsatisfiableError` when no text satisfies the spec or the vocabulary cannot spell one, and the errors of
+    the spec and of `Vocabulary.from_tokenizer`.
+    """
+    spec, vocabulary = as_spec(spec), as_vocabulary(tokenizer)
+    key = (spec.automaton.fingerprint, vocabulary.fingerprint)
+    with _lock:
+        tokens = _lifted.get(key)
+    if tokens is None:
+        tokens = lift(spec.automaton, vocabulary)
+    with _lock:
+        _lifted[key] = tokens
+        _lifted.move_to_end(key)
+        while len(_lifted) > _CACHE_SIZE:
+            _lifted.popitem(last=False)
+    if int(tokens.distance[0]) == UNREACHABLE:
+        raise UnsatisfiableError(
+            f"this vocabulary's tokens cannot spell any text of {spec.describe()}",
+            hint="it lacks tokens for bytes that every text needs",
+        )
+    return Constraint(spec, vocabulary, tokens)
+
+
+def as_vocabulary(tokenizer: Any) -> Vocabulary:
+    """The vocabulary of a tokenizer (computed once per tokenizer object), or the vocabulary given."""
+    if isinstance(tokenizer, Vocabulary):
+        return tokenizer
+    if tokenizer is None:
+        raise VocabularyError("compiling needs a tokenizer or a Vocabulary", hint="pass model.tokenizer")
+    with _lock:
+        known = _vocabularies.get(tokenizer)
+    if known is None:
+        known = Vocabulary.from_tokenizer(tokenizer)
+        with _lock:
+            _vocabularies[tokenizer] = known
+    return known

@@ -1,0 +1,101 @@
+"""Which states and tokens are possible where on a canvas: the integer half of every guarantee.
+
+For a canvas of L positions with `budget` ordinary tokens still allowed (this canvas included),
+
+    alive[i, q] = q is reachable from the start in i tokens, and can finish within budget - i more.
+
+The second half is a comparison with a distance: a state with a shortest ending of d tokens can always spend one token
+on the first step of that ending, so `distance[q] <= budget - i` is exactly "completable", on this canvas or a later
+one. On the last canvas a text that leaves room must be closed by an end-of-turn token; one that fills it need not be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from constrain.errors import UnsatisfiableError
+from constrain.token_automaton import UNREACHABLE, TokenAutomaton
+
+__all__ = ["Lattice"]
+
+_BLOCK = 1 << 22  # booleans per temporary
+
+
+@dataclass(frozen=True, eq=False)
+class Lattice:
+    """The alive states of one canvas of `length` tokens, entered in state `start`.
+
+    Raises `UnsatisfiableError` when nothing that fits `budget` can be written from `start`.
+    """
+
+    tokens: TokenAutomaton
+    start: int
+    length: int
+    budget: int
+
+    def __post_init__(self) -> None:
+        needed = int(self.tokens.distance[self.start])
+        if needed == UNREACHABLE:
+            raise UnsatisfiableError(
+                "no sequence of this vocabulary's tokens spells an accepted text",
+                available=self.budget,
+                hint="the vocabulary lacks single-byte tokens that the specification needs",
+            )
+        if needed > self.budget:
+            raise UnsatisfiableError(
+                f"shortest match needs {needed} tokens, budget is {self.budget}",
+                needed=needed,
+                available=self.budget,
+                hint=f"raise max_new_tokens to at least {needed}",
+            )
+
+    @cached_property
+    def alive(self) -> NDArray[np.bool_]:
+        """bool `[L + 1, S + 1]`."""
+        tokens = self.tokens
+        source, target = tokens.pairs
+        reach = np.zeros((self.length + 1, tokens.done + 1), np.bool_)
+        reach[0, self.start] = True
+        for i in range(self.length):
+            reach[i + 1, target[reach[i, source]]] = True
+            reach[i + 1, tokens.done] |= reach[i, tokens.done]
+            if (reach[i + 1] == reach[i]).all():  # from a fixed point on, nothing changes
+                reach[i + 1 :] = reach[i]
+                break
+        left = self.budget - np.arange(self.length + 1)
+        return reach & (tokens.distance[None, :] <= np.maximum(left, -1)[:, None])
+
+    @cached_property
+    def allowed(self) -> NDArray[np.bool_]:
+        """bool `[L, K + 1]`: class k may stand at position i; the last column says that anything may (the tail)."""
+        tokens = self.tokens
+        order = np.argsort(tokens.label, kind="stable")
+        source, target, label = tokens.source[order], tokens.target[order], tokens.label[order]
+        present, begin = np.unique(label, return_index=True)
+        allowed = np.zeros((self.length, tokens.classes + 1), np.bool_)
+        step = max(1, _BLOCK // max(len(order), 1))
+        for i in range(0, self.length if len(order) else 0, step):
+            here, there = self.alive[i : min(i + step, self.length)], self.alive[i + 1 : i + step + 1]
+            allowed[i : i + len(here), present] = np.logical_or.reduceat(
+                here[:, source] & there[:, target], begin, axis=1
+            )
+        allowed[:, -1] = self.alive[:-1, tokens.done]
+        return allowed
+
+    @cached_property
+    def options(self) -> NDArray[np.int64]:
+        """int64 `[L]`: how many tokens may stand at each position, counting the end of turn once and the tail once."""
+        size = np.diff(self.tokens.offsets)
+        size[0], size[self.tokens.end_of_turn] = 0, 1
+        return self.allowed @ np.append(size, 1)
+
+    def masks(self) -> NDArray[np.int32]:
+        """The token masks, packed: int32 `[L, ceil(V / 32)]`, token t is bit t % 32 of word t // 32."""
+        allowed = self.allowed[:, self.tokens.class_of] | self.allowed[:, -1:]
+        padded = np.zeros((self.length, -(-allowed.shape[1] // 32) * 32), np.bool_)
+        padded[:, : allowed.shape[1]] = allowed
+        return np.packbits(padded, axis=1, bitorder="little").view("<i4").astype(np.int32, copy=False)

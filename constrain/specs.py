@@ -1,0 +1,267 @@
+"""What users write: specifications of a text and of the Python value that the text stands for.
+
+A `Spec` knows its language (an `Automaton` over UTF-8 bytes), how to read a value from an accepted text, and how to
+write one. None of it needs a model or a tokenizer.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+from constrain.automaton import Automaton
+from constrain.errors import SpecError, UnsatisfiableError
+from constrain.expression import compile_expression, literal, union
+from constrain.json_schema import SchemaLanguage, order_members, schema_language
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+__all__ = ["Choice", "JsonSchema", "PythonType", "Regex", "Spec", "as_spec"]
+
+
+class Spec(ABC):
+    """A set of texts, each standing for a value."""
+
+    @abstractmethod
+    def _language(self) -> Automaton: ...
+
+    @abstractmethod
+    def parse(self, text: str) -> Any:
+        """The value that an accepted `text` stands for."""
+
+    @abstractmethod
+    def dumps(self, value: Any) -> str:
+        """An accepted text that stands for `value`; `SpecError` if there is none."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """One line: what this is."""
+
+    @property
+    def bounded(self) -> tuple[str, ...]:
+        """The bounds under which the language was built, in words; empty when it is the whole of what was asked."""
+        return ()
+
+    @cached_property
+    def automaton(self) -> Automaton:
+        """The language's minimal automaton. Raises `UnsatisfiableError` when no text satisfies the specification."""
+        automaton = self._language()
+        if automaton.is_empty():
+            raise UnsatisfiableError(f"no text satisfies {self.describe()}", hint="its rules contradict each other")
+        return automaton
+
+    def accepts(self, text: str) -> bool:
+        """Whether `text` is in the language, by the very automaton that decoding uses."""
+        return self.automaton.accepts(text.encode("utf-8", "surrogatepass"))
+
+    def explain(self) -> str:
+        """What the language is and how large: states, shortest and longest text, bounds."""
+        automaton = self.automaton
+        longest = automaton.longest()
+        lines = [
+            self.describe(),
+            f"  byte automaton: {automaton.states:,} states, {automaton.table.shape[1]} byte classes",
+            f"  shortest text:  {_quote(automaton.shortest())}",
+            f"  longest text:   {'unbounded' if longest is None else f'{longest:,} bytes'}",
+        ]
+        return "\n".join(lines + [f"  bounded:        {note}" for note in self.bounded])
+
+    def _checked(self, value: Any, text: str) -> str:
+        if not self.accepts(text):
+            raise SpecError(f"{value!r} does not satisfy {self.describe()}")
+        return text
+
+
+def _quote(data: bytes, limit: int = 60) -> str:
+    text = data.decode("utf-8", "backslashreplace")
+    return repr(text if len(text) <= limit else text[: limit - 1] + "…")
+
+
+@dataclass(frozen=True)
+class Regex(Spec):
+    """The strings that `re.fullmatch(pattern, text)` accepts, for the regular subset of Python's syntax.
+
+    `flags` is any of the letters `i`, `s`, `x`, `a` as in an inline group. Raises `SpecError` for a malformed pattern
+    and `UnsupportedError`, with a caret, for what is not regular (look-around, back-references, `\\b`).
+    """
+
+    pattern: str
+    flags: str = ""
+
+    def __post_init__(self) -> None:
+        from constrain.regex import parse
+
+        parse(self.pattern, flags=self.flags)
+
+    def _language(self) -> Automaton:
+        from constrain.regex import parse, to_expression
+
+        return compile_expression(to_expression(parse(self.pattern, flags=self.flags)))
+
+    def parse(self, text: str) -> str:
+        return text
+
+    def dumps(self, value: Any) -> str:
+        return self._checked(value, str(value))
+
+    def describe(self) -> str:
+        return f"regex {self.pattern!r}" + (f" with flags {self.flags!r}" if self.flags else "")
+
+
+@dataclass(frozen=True)
+class Choice(Spec):
+    """Exactly one of the given strings, bare (no quotes)."""
+
+    options: tuple[str, ...]
+
+    def __init__(self, options: Iterable[str]) -> None:
+        object.__setattr__(self, "options", tuple(options))
+        if not self.options:
+            raise SpecError("a choice needs at least one option")
+        for option in self.options:
+            if not isinstance(option, str):
+                raise SpecError(f"a choice is among strings, not {option!r}", hint="typing.Literal takes other values")
+
+    def _language(self) -> Automaton:
+        return compile_expression(union(*(literal(option.encode()) for option in self.options)))
+
+    def parse(self, text: str) -> str:
+        return text
+
+    def dumps(self, value: Any) -> str:
+        return self._checked(value, str(value))
+
+    def describe(self) -> str:
+        shown = ", ".join(repr(option) for option in self.options[:5])
+        return f"choice of {shown}" + (f" and {len(self.options) - 5} more" if len(self.options) > 5 else "")
+
+
+class JsonSchema(Spec):
+    """JSON documents that are valid under a JSON schema (2020-12), members in schema order.
+
+    `schema` is a mapping, a boolean, or JSON text. `whitespace` between tokens is `"any"` (JSON's own, the default),
+    `"compact"` (none), or a regular expression over JSON white space. `additional_properties_default` is what an
+    object schema without `additionalProperties` means: the specification says `True`. Every keyword is enforced,
+    listed as an annotation by the specification, or refused by name with its JSON pointer, at once.
+    """
+
+    def __init__(
+        self,
+        schema: Mapping[str, Any] | bool | str,
+        *,
+        whitespace: str = "any",
+        additional_properties_default: bool = True,
+    ) -> None:
+        if isinstance(schema, str):
+            try:
+                schema = json.loads(schema)
+            except json.JSONDecodeError as error:
+                raise SpecError(f"the schema is not JSON: {error.msg}", source=error.doc, position=error.pos) from error
+        self.schema = schema
+        self.whitespace = whitespace
+        self.language: SchemaLanguage = schema_language(
+            schema, whitespace=whitespace, additional_properties_default=additional_properties_default
+        )
+
+    def _language(self) -> Automaton:
+        return compile_expression(self.language.expression)
+
+    @property
+    def bounded(self) -> tuple[str, ...]:
+        return self.language.bounded
+
+    def parse(self, text: str) -> Any:
+        return json.loads(text)
+
+    def dumps(self, value: Any) -> str:
+        separators = (",", ":") if self.whitespace == "compact" else None
+        ordered = order_members(self.schema, value)
+        return self._checked(value, json.dumps(ordered, ensure_ascii=False, allow_nan=False, separators=separators))
+
+    def describe(self) -> str:
+        title = self.schema.get("title") if isinstance(self.schema, Mapping) else None
+        return f"JSON schema {title!r}" if title else "JSON schema"
+
+
+class PythonType(JsonSchema):
+    """Any type that `pydantic.TypeAdapter` knows, as the JSON that it reads; values come back validated as that type.
+
+    Models, dataclasses and typed dictionaries have no members but their own, unless they say `extra="allow"`.
+    A schema does not show validators written in Python: they run in `parse`, which passes a refusal on as `SpecError`.
+    """
+
+    def __init__(self, type_: Any, *, whitespace: str = "any") -> None:
+        from pydantic import PydanticSchemaGenerationError, TypeAdapter
+        from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
+
+        self.type = type_
+        try:
+            self.adapter: TypeAdapter[Any] = TypeAdapter(type_)
+            schema = self.adapter.json_schema(schema_generator=_schema_generator())
+        except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema, PydanticUserError) as error:
+            raise SpecError(
+                f"{type_!r} has no JSON schema: {error.message}",
+                hint="give a type that pydantic.TypeAdapter knows, or a Regex, Choice or JsonSchema",
+            ) from error
+        super().__init__(schema, whitespace=whitespace, additional_properties_default=False)
+
+    def parse(self, text: str) -> Any:
+        from pydantic import ValidationError
+
+        try:
+            return self.adapter.validate_json(text)
+        except ValidationError as error:
+            raise SpecError(
+                f"{text!r} fits the schema, but {self.describe()} refuses it: {error}",
+                hint="state the rule as a constraint that JSON schema knows, such as a pattern or a bound",
+            ) from error
+
+    def dumps(self, value: Any) -> str:
+        return super().dumps(self.adapter.dump_python(value, mode="json", by_alias=True, exclude_unset=True))
+
+    def describe(self) -> str:
+        return f"Python type {getattr(self.type, '__name__', None) or self.type!r}"
+
+
+@lru_cache(maxsize=1)
+def _schema_generator() -> Any:
+    """pydantic's generator, with decimals as JSON numbers (its own pattern for them needs a look-ahead)."""
+    from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+
+    class Generator(GenerateJsonSchema):
+        def decimal_schema(self, schema: Any) -> JsonSchemaValue:
+            return self.float_schema({**schema, "type": "float"})
+
+    return Generator
+
+
+def as_spec(spec: Any) -> Spec:
+    """The `Spec` that `spec` means: itself, a JSON schema given as a mapping or boolean, or a Python type."""
+    if isinstance(spec, Spec):
+        return spec
+    if isinstance(spec, bool | Mapping):
+        return _json_schema(json.dumps(spec))
+    if spec is None or isinstance(spec, str | bytes | int | float):
+        raise SpecError(
+            f"{spec!r} is not a specification",
+            hint="give a type, a JSON schema as a dict, or constrain.Regex, Choice or JsonSchema",
+        )
+    try:
+        return _python_type(spec)
+    except TypeError:  # unhashable, such as Annotated[...] with a list inside
+        return PythonType(spec)
+
+
+@lru_cache(maxsize=256)
+def _json_schema(text: str) -> Spec:
+    return JsonSchema(text)
+
+
+@lru_cache(maxsize=256)
+def _python_type(type_: Any) -> Spec:
+    return PythonType(type_)

@@ -1,0 +1,248 @@
+"""The exact posterior of one pass: the model's product distribution over a canvas, given that the canvas is valid.
+
+With log-probabilities l[i, v] of the model at each position, a canvas x has weight exp(sum_i l[i, x_i]). The posterior
+restricts that distribution to the canvases that the lattice admits and renormalises it. Tokens enter only through
+their classes (`class_reduce`), states only through class edges (`chain`); see the README's derivation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from constrain.constraint import Constraint
+from constrain.kernels.chain import Graph, backward, class_marginals, forward, walk
+from constrain.kernels.class_reduce import FLOOR, ClassScores, class_reduce
+from constrain.kernels.shape_logits import shape_logits
+from constrain.lattice import Lattice
+from constrain.token_automaton import TokenAutomaton
+
+__all__ = ["TokenCanvas", "TokenConstraints", "TokenPosterior"]
+
+_BLOCK = 1 << 22  # logits per temporary
+
+
+@dataclass(frozen=True, eq=False)
+class _Tables:
+    """One token automaton on a device. `columns` counts score columns: its classes and, last, the tail."""
+
+    class_of: Tensor
+    order: Tensor
+    offsets: Tensor
+    columns: int
+
+    @classmethod
+    def of(cls, tokens: TokenAutomaton, device: torch.device) -> _Tables:
+        class_of = torch.from_numpy(tokens.class_of.astype(np.int64))
+        order, offsets = torch.from_numpy(tokens.order), torch.from_numpy(tokens.offsets)
+        return cls(class_of.to(device), order.to(device), offsets.to(device), tokens.classes + 1)
+
+
+class TokenConstraints:
+    """A batch of compiled constraints, one per row, and the automaton state that each row carries between canvases."""
+
+    def __init__(self, constraints: Sequence[Constraint], *, device: torch.device | str = "cpu") -> None:
+        self.constraints = list(constraints)
+        self.device = torch.device(device)
+        self.states = [0] * len(self.constraints)
+        known: dict[int, _Tables] = {}
+        self.tables = [
+            known.setdefault(id(c.tokens), _Tables.of(c.tokens, self.device))
+            if id(c.tokens) not in known
+            else known[id(c.tokens)]
+            for c in self.constraints
+        ]
+
+    def canvas(self, length: int, budget: int) -> TokenCanvas:
+        """The lattices of the next canvas, entered in the carried states; `budget` as in `Lattice`."""
+        rows = zip(self.constraints, self.states, strict=True)
+        lattices = [Lattice(c.tokens, state, length, max(budget, 0)) for c, state in rows]
+        return TokenCanvas(lattices, self.constraints, self.tables, self.device)
+
+    def commit(self, tokens: Tensor) -> Tensor:
+        """Advance every row over its chosen canvas; bool `[B]`: the row's text is complete.
+
+        A row is complete once it has ended its turn, or when nothing but the end of turn may follow.
+        """
+        for row, (constraint, ids) in enumerate(zip(self.constraints, tokens.tolist(), strict=True)):
+            self.states[row] = constraint.advance(self.states[row], ids)
+        complete = [c.is_complete(state) for c, state in zip(self.constraints, self.states, strict=True)]
+        return torch.tensor(complete, device=self.device)
+
+
+class TokenCanvas:
+    """The lattices of a batch on one canvas, joined into one graph (see `chain.Graph`)."""
+
+    def __init__(
+        self,
+        lattices: Sequence[Lattice],
+        constraints: Sequence[Constraint],
+        tables: Sequence[_Tables],
+        device: torch.device,
+    ) -> None:
+        self.lattices = lattices
+        self.tables = tables
+        self.graph, self.state_row = _join(lattices, device)
+        self.forced = torch.tensor(
+            [bool(c.singular[lattice.start]) for c, lattice in zip(constraints, lattices, strict=True)], device=device
+        )
+        options = np.stack([lattice.options for lattice in lattices])
+        self.determined = torch.from_numpy(options <= 1).to(device)
+        self.allowed = [torch.from_numpy(lattice.allowed).to(device) for lattice in lattices]
+
+    def posterior(self, logits: Tensor) -> TokenPosterior:
+        return TokenPosterior(self, logits)
+
+
+class TokenPosterior:
+    """The posterior of one pass over a batch; `logits` `[B, L, V]` are read, never changed."""
+
+    def __init__(self, canvas: TokenCanvas, logits: Tensor) -> None:
+        self.canvas = canvas
+        self.logits = logits
+        self.rows: list[ClassScores] = [
+            class_reduce(row, table.order, table.offsets) for row, table in zip(logits, canvas.tables, strict=True)
+        ]
+        self.beta = backward(canvas.graph, self.mass)
+        self.log_z = self.beta[0, canvas.graph.start]
+
+    @cached_property
+    def mass(self) -> Tensor:
+        """float64 `[L, C]`: log-probability of every row's classes, side by side; the tail's is 0."""
+        return self._columns([row.mass for row in self.rows])
+
+    def _columns(self, parts: Sequence[Tensor]) -> Tensor:
+        tail = self.logits.new_zeros((len(parts[0]), 1), dtype=torch.float64)
+        return torch.cat([piece for part in parts for piece in (part.double(), tail)], dim=1)
+
+    @cached_property
+    def marginals(self) -> list[Tensor]:
+        """Per row, float64 `[L, K + 1]`: the posterior probability of each class; the last column is the tail's."""
+        graph = self.canvas.graph
+        alpha = forward(graph, self.mass)
+        mu = class_marginals(graph, self.mass, alpha, self.beta, self.log_z[self.canvas.state_row])
+        return list(mu.split([table.columns for table in self.canvas.tables], dim=1))
+
+    @cached_property
+    def bias(self) -> list[Tensor]:
+        """Per row, float32 `[L, K]`: what to add to a class's log-probabilities to get the posterior's, exactly.
+
+        A class taken with probability mu[k] has mass exp(s[k]); in the tail (probability tau) tokens keep their own
+        probability. So p(v | valid) = p(v) (mu[k] / exp(s[k]) + tau). Impossible classes get -inf.
+        """
+        out = []
+        for mu, scores, allowed in zip(self.marginals, self.rows, self.canvas.allowed, strict=True):
+            own = (mu[:, :-1].log() - scores.mass.double()).masked_fill_(~allowed[:, :-1], -torch.inf)
+            out.append(torch.logaddexp(own, mu[:, -1:].log()).float())
+        return out
+
+    @cached_property
+    def entropy(self) -> Tensor:
+        """float32 `[B, L]`: entropy in nats of each position's posterior marginal over tokens.
+
+        With w = exp(bias): -sum_v p(v) w (log p(v) + bias) = -sum_k (w[k] information[k] + w[k] mass[k] bias[k]).
+        """
+        rows = []
+        for bias, scores in zip(self.bias, self.rows, strict=True):
+            finite = bias.clamp(min=FLOOR).double()
+            weight = bias.double().exp()
+            terms = weight * (scores.information.double() + scores.mass.double().exp() * finite)
+            rows.append((-terms.nan_to_num(nan=0.0).sum(1)).clamp_(min=0.0).float())
+        return torch.stack(rows)
+
+    @cached_property
+    def undecided(self) -> Tensor:
+        """bool `[B, L]`: positions with more than one allowed token that are probably not behind the end of turn."""
+        tail = torch.stack([mu[:, -1] for mu in self.marginals])
+        return ~self.canvas.determined & (tail < 0.5)
+
+    @property
+    def forced(self) -> Tensor:
+        return self.canvas.forced
+
+    @cached_property
+    def _best(self) -> tuple[Tensor, Tensor]:
+        graph = self.canvas.graph
+        peaks = self._columns([row.peak for row in self.rows])
+        values = backward(graph, peaks, maximum=True)
+        return self._tokens(walk(graph, peaks, values), None), values[0, graph.start]
+
+    def map(self) -> Tensor:
+        """int64 `[B, L]`: the most probable valid canvas; behind the end of turn, the model's own favourites."""
+        return self._best[0]
+
+    def probability(self) -> Tensor:
+        """float64 `[B]`: the posterior probability of `map()`, its tail left out."""
+        return (self._best[1] - self.log_z).exp().clamp(max=1.0)
+
+    def sample(self, generator: torch.Generator | None) -> Tensor:
+        """int64 `[B, L]`: one exact joint draw."""
+        source = generator if generator is not None else torch.default_generator
+        return self._tokens(walk(self.canvas.graph, self.mass, self.beta, source), source)
+
+    def shape(self) -> Tensor:
+        """The shaped logits, `[B, L, V]` like the model's: their softmax is the posterior marginal of each position."""
+        rows = zip(self.logits, self.bias, self.canvas.tables, strict=True)
+        return torch.stack([shape_logits(row, bias, table.class_of) for row, bias, table in rows])
+
+    def _tokens(self, path: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Choose a token within each class of `path`: the likeliest, or a draw if there is a generator.
+
+        In the tail any class may stand: there the class itself is chosen first, from the model's own distribution.
+        """
+        out = torch.empty_like(path)
+        column = 0
+        for row, (table, scores) in enumerate(zip(self.canvas.tables, self.rows, strict=True)):
+            label = path[row] - column
+            column += table.columns
+            free = scores.peak.argmax(1) if generator is None else _draw(scores.mass, generator)
+            label = torch.where(label == table.columns - 1, free, label)
+            for k in label.unique().tolist():
+                members = table.order[table.offsets[k] : table.offsets[k + 1]]
+                positions = (label == k).nonzero().squeeze(1)
+                for block in positions.split(max(1, _BLOCK // len(members))):
+                    logits = self.logits[row].index_select(0, block).index_select(1, members).float()
+                    pick = (
+                        logits.nan_to_num_(nan=-torch.inf).argmax(1) if generator is None else _draw(logits, generator)
+                    )
+                    out[row, block] = members[pick]
+        return out
+
+
+def _draw(logits: Tensor, generator: torch.Generator) -> Tensor:
+    """int64 `[N]`: one index per row of `logits` `[N, M]` from its softmax, by inverting the cumulative sum."""
+    top = logits.nan_to_num(nan=-torch.inf).amax(1, keepdim=True).clamp_(min=torch.finfo(logits.dtype).min)
+    weight = (logits - top).nan_to_num_(nan=FLOOR).clamp_(min=FLOOR).exp_()
+    total = weight.cumsum(1, dtype=torch.float64)
+    point = torch.rand((len(logits), 1), dtype=torch.float64, device=logits.device, generator=generator)
+    return torch.searchsorted(total, point * total[:, -1:], right=True).squeeze(1).clamp_(max=logits.shape[1] - 1)
+
+
+def _join(lattices: Sequence[Lattice], device: torch.device) -> tuple[Graph, Tensor]:
+    """The disjoint union of the lattices' graphs, and the row of every state, int64 `[Q]`."""
+    source, target, column, alive, start, state_row = [], [], [], [], [], []
+    states = columns = 0
+    for row, lattice in enumerate(lattices):
+        tokens = lattice.tokens
+        done, tail = tokens.done, tokens.classes
+        source.append(np.append(tokens.source, done) + states)
+        target.append(np.append(tokens.target, done) + states)
+        column.append(np.append(tokens.label, tail) + columns)
+        alive.append(lattice.alive)
+        start.append(lattice.start + states)
+        state_row.append(np.full(done + 1, row))
+        states += done + 1
+        columns += tail + 1
+    sources = np.concatenate(source).astype(np.int64)
+    degree = np.bincount(sources, minlength=states)
+    outgoing = np.full((states, max(int(degree.max()), 1)), len(sources), np.int64)
+    rank = np.arange(len(sources)) - np.repeat(np.cumsum(degree) - degree, degree)
+    outgoing[sources, rank] = np.arange(len(sources))
+    arrays = (sources, np.concatenate(target), np.concatenate(column), np.hstack(alive), np.array(start), outgoing)
+    tensors = [torch.from_numpy(a if a.dtype == np.bool_ else a.astype(np.int64)).to(device) for a in arrays]
+    return Graph(*tensors), torch.from_numpy(np.concatenate(state_row)).to(device)
