@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from constrain.constraint import Constraint as Constraint
     from constrain.constraint import compile as compile
-    from constrain.engine.model import Draft as Draft
     from constrain.engine.model import Model as Model
     from constrain.engine.model import Result as Result
     from constrain.engine.model import from_transformers as from_transformers
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "constrain.constraint": ("Constraint", "compile"),
-    "constrain.engine.model": ("Draft", "Model", "Result", "from_transformers", "load"),
+    "constrain.engine.model": ("Model", "Result", "from_transformers", "load"),
     "constrain.engine.stopping": ("StopRule",),
     "constrain.errors": (
         "ConstrainError",

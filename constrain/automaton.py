@@ -78,7 +78,7 @@ class Automaton:
     def distance(self) -> NDArray[np.int64]:
         """int64 `[S]`: the fewest bytes from each state to an accepting one (a huge number where there is none)."""
         source, symbol = np.nonzero(self.table >= 0)
-        target = self.table[source, symbol]
+        target = self.table[source, symbol].astype(np.int64)
         distance = np.full(self.states, np.iinfo(np.int32).max, np.int64)
         distance[self.accepting] = 0
         offsets, predecessors = _group(target, source, self.states)
@@ -364,7 +364,8 @@ def _coarsest_partition(table: Ints, accepting: Bools) -> NDArray[np.int64]:
         if not renumbered:
             break
         affected = np.unique(predecessors[_slices(offsets, np.concatenate(renumbered))])
-    return np.unique(block[:-1], return_inverse=True)[1]
+    partition: NDArray[np.int64] = np.unique(block[:-1], return_inverse=True)[1]
+    return partition
 
 
 def _canonical(table: Ints, byte_class: NDArray[np.uint8], accepting: Bools, start: int) -> Automaton:

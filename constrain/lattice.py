@@ -67,7 +67,8 @@ class Lattice:
                 reach[i + 1 :] = reach[i]
                 break
         left = self.budget - np.arange(self.length + 1)
-        return reach & (tokens.distance[None, :] <= np.maximum(left, -1)[:, None])
+        completable: NDArray[np.bool_] = tokens.distance[None, :] <= np.maximum(left, -1)[:, None]
+        return reach & completable
 
     @cached_property
     def allowed(self) -> NDArray[np.bool_]:
@@ -91,7 +92,8 @@ class Lattice:
         """int64 `[L]`: how many tokens may stand at each position, counting the end of turn once and the tail once."""
         size = np.diff(self.tokens.offsets)
         size[0], size[self.tokens.end_of_turn] = 0, 1
-        return self.allowed @ np.append(size, 1)
+        options: NDArray[np.int64] = self.allowed @ np.append(size, 1)
+        return options
 
     def masks(self) -> NDArray[np.int32]:
         """The token masks, packed: int32 `[L, ceil(V / 32)]`, token t is bit t % 32 of word t // 32."""

@@ -10,15 +10,16 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from constrain.automaton import Automaton
 from constrain.errors import SpecError, UnsatisfiableError
 from constrain.expression import compile_expression, literal, union
-from constrain.json_schema import SchemaLanguage, order_members, schema_language
 
 if TYPE_CHECKING:
+    from constrain.json_schema import SchemaLanguage
     from pydantic import TypeAdapter
 
 __all__ = ["Choice", "JsonSchema", "PythonType", "Regex", "Spec", "as_spec"]
@@ -52,8 +53,11 @@ class Spec(ABC):
         """The language's minimal automaton. Raises `UnsatisfiableError` when no text satisfies the specification."""
         automaton = self._language()
         if automaton.is_empty():
-            raise UnsatisfiableError(f"no text satisfies {self.describe()}", hint="its rules contradict each other")
+            raise UnsatisfiableError(f"no text satisfies {self.describe()}", hint=self._contradiction())
         return automaton
+
+    def _contradiction(self) -> str:
+        return "its rules contradict each other"
 
     def accepts(self, text: str) -> bool:
         """Whether `text` is in the language, by the very automaton that decoding uses."""
@@ -157,15 +161,15 @@ class JsonSchema(Spec):
         whitespace: str = "any",
         additional_properties_default: bool = True,
     ) -> None:
-        if isinstance(schema, str):
-            try:
-                schema = json.loads(schema)
-            except json.JSONDecodeError as error:
-                raise SpecError(f"the schema is not JSON: {error.msg}", source=error.doc, position=error.pos) from error
-        self.schema = schema
+        from constrain.json_schema import schema_language
+
+        try:
+            self.schema: Any = json.loads(schema) if isinstance(schema, str) else schema
+        except json.JSONDecodeError as error:
+            raise SpecError(f"the schema is not JSON: {error.msg}", source=error.doc, position=error.pos) from error
         self.whitespace = whitespace
         self.language: SchemaLanguage = schema_language(
-            schema, whitespace=whitespace, additional_properties_default=additional_properties_default
+            self.schema, whitespace=whitespace, additional_properties_default=additional_properties_default
         )
 
     def _language(self) -> Automaton:
@@ -175,13 +179,16 @@ class JsonSchema(Spec):
     def bounded(self) -> tuple[str, ...]:
         return self.language.bounded
 
+    def _contradiction(self) -> str:
+        places = ", ".join(pointer or "the root" for pointer in self.language.contradictions)
+        return f"no value satisfies {places}" if places else super()._contradiction()
+
     def parse(self, text: str) -> Any:
         return json.loads(text)
 
     def dumps(self, value: Any) -> str:
-        separators = (",", ":") if self.whitespace == "compact" else None
-        ordered = order_members(self.schema, value)
-        return self._checked(value, json.dumps(ordered, ensure_ascii=False, allow_nan=False, separators=separators))
+        separators = (",", ":") if self.whitespace == "compact" else (", ", ": ")
+        return self._checked(value, self.language.dumps(value, separators))
 
     def describe(self) -> str:
         title = self.schema.get("title") if isinstance(self.schema, Mapping) else None
@@ -222,7 +229,10 @@ class PythonType(JsonSchema):
             ) from error
 
     def dumps(self, value: Any) -> str:
-        return super().dumps(self.adapter.dump_python(value, mode="json", by_alias=True, exclude_unset=True))
+        from pydantic_core import to_jsonable_python
+
+        plain = self.adapter.dump_python(value, by_alias=True, exclude_unset=True)
+        return super().dumps(to_jsonable_python(_with_numbers(plain)))
 
     def describe(self) -> str:
         return f"Python type {getattr(self.type, '__name__', None) or self.type!r}"
@@ -232,12 +242,33 @@ class PythonType(JsonSchema):
 def _schema_generator() -> Any:
     """pydantic's generator, with decimals as JSON numbers (its own pattern for them needs a look-ahead)."""
     from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+    from pydantic_core import core_schema
 
     class Generator(GenerateJsonSchema):
         def decimal_schema(self, schema: Any) -> JsonSchemaValue:
-            return self.float_schema({**schema, "type": "float"})
+            names = ("ge", "gt", "le", "lt", "multiple_of")
+            bounds = {name: _number(schema[name]) for name in names if name in schema}
+            return self.float_schema(core_schema.float_schema(**bounds))
 
     return Generator
+
+
+def _number(value: Decimal | float) -> int | float:
+    """The JSON number of `value`: an integer if it is whole, else the nearest float."""
+    return int(value) if value == int(value) else float(value)
+
+
+def _with_numbers(value: Any) -> Any:
+    """`value` with the decimals inside its containers as numbers (pydantic would write them as strings)."""
+    match value:
+        case Decimal():
+            return _number(value)
+        case dict():
+            return {key: _with_numbers(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_with_numbers(item) for item in value]
+        case _:
+            return value
 
 
 def as_spec(spec: Any) -> Spec:

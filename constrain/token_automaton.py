@@ -123,7 +123,7 @@ def lift(automaton: Automaton, vocabulary: Vocabulary) -> TokenAutomaton:
     node_map = np.zeros(len(trie.parent), np.int64)
     node_map[0] = 1
     letter = automaton.byte_class[trie.byte].astype(np.int64)
-    for begin, end in zip(trie.levels[1:-1].tolist(), trie.levels[2:].tolist(), strict=True):
+    for begin, end in zip(trie.level[1:-1].tolist(), trie.level[2:].tolist(), strict=True):
         key = node_map[trie.parent[begin:end]] * classes + letter[begin:end]
         for unknown in np.unique(key[composed[key] == _UNKNOWN]).tolist():
             result = steps[unknown % classes][maps[unknown // classes]]
@@ -135,11 +135,12 @@ def lift(automaton: Automaton, vocabulary: Vocabulary) -> TokenAutomaton:
             composed[unknown] = found
         node_map[begin:end] = composed[key]
     token_map = np.where(trie.node_of_token >= 0, node_map[trie.node_of_token], 0)
-    used, class_of = np.unique(np.append(token_map, 0), return_inverse=True)  # the appended 0 keeps class 0 dead
-    class_of = class_of[:-1].astype(np.int32)
-    end_of_turn = len(used)
+    is_used = np.bincount(token_map, minlength=len(maps)) > 0
+    is_used[0] = True  # class 0 is the dead one, even where no token is
+    class_of = (np.cumsum(is_used) - 1)[token_map].astype(np.int32)
+    end_of_turn = int(is_used.sum())
     class_of[np.array(vocabulary.end_of_turn)] = end_of_turn
-    table = np.stack([maps[index] for index in used.tolist()], axis=1)  # [S, classes]
+    table = np.array([maps[index] for index in np.flatnonzero(is_used)]).T  # [S, classes]
     ends = np.where(automaton.accepting, states, -1).astype(np.int32)
     table = np.hstack([table, ends[:, None]])
     source, label = np.nonzero(table >= 0)
@@ -147,7 +148,7 @@ def lift(automaton: Automaton, vocabulary: Vocabulary) -> TokenAutomaton:
         class_of=class_of,
         source=source.astype(np.int32),
         label=label.astype(np.int32),
-        target=table[source, label],
+        target=np.ascontiguousarray(table[source, label]),
         accepting=automaton.accepting,
         classes=end_of_turn + 1,
     )

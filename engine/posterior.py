@@ -7,6 +7,7 @@ their classes (`class_reduce`), states only through class edges (`chain`); see t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -126,7 +127,7 @@ class TokenPosterior:
         graph = self.canvas.graph
         alpha = forward(graph, self.mass)
         mu = class_marginals(graph, self.mass, alpha, self.beta, self.log_z[self.canvas.state_row])
-        return list(mu.split([table.columns for table in self.canvas.tables], dim=1))
+        return list(torch.split(mu, [table.columns for table in self.canvas.tables], dim=1))
 
     @cached_property
     def bias(self) -> list[Tensor]:
@@ -187,8 +188,10 @@ class TokenPosterior:
 
     def shape(self) -> Tensor:
         """The shaped logits, `[B, L, V]` like the model's: their softmax is the posterior marginal of each position."""
-        rows = zip(self.logits, self.bias, self.canvas.tables, strict=True)
-        return torch.stack([shape_logits(row, bias, table.class_of) for row, bias, table in rows])
+        out = torch.empty_like(self.logits)
+        for row, (bias, table) in enumerate(zip(self.bias, self.canvas.tables, strict=True)):
+            shape_logits(self.logits[row], bias, table.class_of, out=out[row])
+        return out
 
     def _tokens(self, path: Tensor, generator: torch.Generator | None) -> Tensor:
         """Choose a token within each class of `path`: the likeliest, or a draw if there is a generator.
@@ -200,9 +203,11 @@ class TokenPosterior:
         for row, (table, scores) in enumerate(zip(self.canvas.tables, self.rows, strict=True)):
             label = path[row] - column
             column += table.columns
-            free = scores.peak.argmax(1) if generator is None else _draw(scores.mass, generator)
+            anything = scores.peak if generator is None else scores.mass
+            anything = anything.masked_fill(table.offsets.diff() == 0, -torch.inf)
+            free = anything.argmax(1) if generator is None else _draw(anything, generator)
             label = torch.where(label == table.columns - 1, free, label)
-            for k in label.unique().tolist():
+            for k in sorted(set(label.tolist())):
                 members = table.order[table.offsets[k] : table.offsets[k + 1]]
                 positions = (label == k).nonzero().squeeze(1)
                 for block in positions.split(max(1, _BLOCK // len(members))):
@@ -215,12 +220,22 @@ class TokenPosterior:
 
 
 def _draw(logits: Tensor, generator: torch.Generator) -> Tensor:
-    """int64 `[N]`: one index per row of `logits` `[N, M]` from its softmax, by inverting the cumulative sum."""
-    top = logits.nan_to_num(nan=-torch.inf).amax(1, keepdim=True).clamp_(min=torch.finfo(logits.dtype).min)
-    weight = (logits - top).nan_to_num_(nan=FLOOR).clamp_(min=FLOOR).exp_()
-    total = weight.cumsum(1, dtype=torch.float64)
-    point = torch.rand((len(logits), 1), dtype=torch.float64, device=logits.device, generator=generator)
-    return torch.searchsorted(total, point * total[:, -1:], right=True).squeeze(1).clamp_(max=logits.shape[1] - 1)
+    """int64 `[N]`: one index per row of `logits` `[N, M]` from its softmax, by inverting the cumulative sum.
+
+    The sum is cumulated in two steps, over about sqrt(M) stretches and then inside the one that was hit.
+    """
+    rows, members = logits.shape
+    top = logits.amax(1, keepdim=True).clamp_(min=torch.finfo(logits.dtype).min)
+    weight = (logits - top).clamp_(min=FLOOR).exp_().nan_to_num_(nan=1.0)
+    width = math.isqrt(members - 1) + 1
+    stretches = torch.nn.functional.pad(weight, (0, -members % width)).view(rows, -1, width)
+    ends = stretches.sum(2, dtype=torch.float64).cumsum(1)
+    point = torch.rand((rows, 1), dtype=torch.float64, device=logits.device, generator=generator) * ends[:, -1:]
+    hit = torch.searchsorted(ends, point, right=True).clamp_(max=ends.shape[1] - 1)
+    inner = stretches[torch.arange(rows, device=hit.device), hit.squeeze(1)].double().cumsum(1)
+    inner += ends.gather(1, hit) - inner[:, -1:]
+    index = hit * width + torch.searchsorted(inner, point, right=True).clamp_(max=width - 1)
+    return index.squeeze(1).clamp_(max=members - 1)
 
 
 def _join(lattices: Sequence[Lattice], device: torch.device) -> tuple[Graph, Tensor]:

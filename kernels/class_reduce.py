@@ -10,8 +10,9 @@ from torch import Tensor
 __all__ = ["FLOOR", "ClassScores", "class_reduce"]
 
 FLOOR = -1e4
-"""Log-probabilities below this, minus infinity and NaN count as this: a token that the model rules out still ranks
-last among the valid ones, so that an allowed continuation always exists. exp(FLOOR) is 0 in every float format."""
+"""Log-probabilities below this, minus infinity included, count as this: a token that the model rules out still ranks
+last among the valid ones, so that an allowed continuation always exists. exp(FLOOR) is 0 in every float format. Where
+the logits hold a NaN or plus infinity, the position has no ranking left: all its classes count as FLOOR."""
 
 _BLOCK = 1 << 22  # logits per temporary
 
@@ -47,7 +48,7 @@ def class_reduce(logits: Tensor, order: Tensor, offsets: Tensor) -> ClassScores:
         rows = slice(begin, begin + len(block))
         segments = offsets.expand(len(block), -1).contiguous()
         x = torch.index_select(block, 1, order, out=buffer[: len(block)])
-        top = torch.nan_to_num(x, nan=-torch.inf, out=x).amax(1, keepdim=True).clamp(min=torch.finfo(x.dtype).min)
+        top = x.amax(1, keepdim=True).clamp_(min=torch.finfo(x.dtype).min)
         x.sub_(top).clamp_(min=FLOOR)
         largest = torch.segment_reduce(x, "max", offsets=segments, axis=1, initial=FLOOR)
         weight = x.exp()
@@ -55,8 +56,8 @@ def class_reduce(logits: Tensor, order: Tensor, offsets: Tensor) -> ClassScores:
         products = torch.segment_reduce(weight.mul_(x), "sum", offsets=segments, axis=1)
         total = sums.sum(1, keepdim=True)
         log_total = total.log()
-        mass[rows] = (sums.log() - log_total).clamp_(min=FLOOR)
-        peak[rows] = (largest - log_total).clamp_(min=FLOOR)
-        information[rows] = (products - log_total * sums) / total
+        mass[rows] = (sums.log() - log_total).nan_to_num_(nan=FLOOR).clamp_(min=FLOOR)
+        peak[rows] = (largest - log_total).nan_to_num_(nan=FLOOR).clamp_(min=FLOOR)
+        information[rows] = ((products - log_total * sums) / total).nan_to_num_(nan=0.0)
         normalizer[rows] = (top + log_total).squeeze(1)
     return ClassScores(mass, peak, information, normalizer)

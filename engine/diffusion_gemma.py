@@ -1,0 +1,144 @@
+"""DiffusionGemma as a `Denoiser`, on top of the public `transformers.DiffusionGemmaForBlockDiffusion`.
+
+A causal encoder reads the prompt and every closed canvas into a key-value cache; a bidirectional decoder reads the
+cache and refines the canvas behind it, conditioned on its previous logits. Tensors, dtypes and the order of random
+draws are those of transformers' own `generate`, so that the same seed gives the same tokens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+from transformers import DynamicCache
+
+from constrain.engine.stopping import StopRule
+
+__all__ = ["DiffusionGemma", "Settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a checkpoint's generation config says, with transformers' defaults for what it leaves open."""
+
+    max_new_tokens: int
+    max_length: int | None
+    max_passes: int
+    t_min: float
+    t_max: float
+    entropy_bound: float
+    stability: int
+    confidence: float
+    end_of_turn: tuple[int, ...]
+    pad: int | None
+
+    @classmethod
+    def of(cls, network: Any) -> Settings:
+        config = network.generation_config
+        merged = dict(config._get_default_generation_params())  # not public, but the only place where they are written
+        merged |= {name: value for name in merged if (value := getattr(config, name)) is not None}
+        ends = config.eos_token_id
+        return cls(
+            max_new_tokens=merged["max_new_tokens"],
+            max_length=config.max_length,
+            max_passes=merged["max_denoising_steps"],
+            t_min=merged["t_min"],
+            t_max=merged["t_max"],
+            entropy_bound=merged["sampler_config"].entropy_bound,
+            stability=merged["stability_threshold"],
+            confidence=merged["confidence_threshold"],
+            end_of_turn=() if ends is None else (ends,) if isinstance(ends, int) else tuple(ends),
+            pad=config.pad_token_id,
+        )
+
+    def stop_rule(self, *, certain: float | None = None) -> StopRule:
+        """The checkpoint's own rule, which knows `stable` only, and `certain` if asked for."""
+        return StopRule(certain=certain, stability=self.stability, confidence=self.confidence)
+
+
+class DiffusionGemma:
+    """A batch of prompts, read by the encoder: int64 `[B, P]`, padded on the left where `attention_mask` is 0."""
+
+    @torch.no_grad()
+    def __init__(self, network: Any, input_ids: Tensor, attention_mask: Tensor, settings: Settings) -> None:
+        self.network = network
+        self.settings = settings
+        self.length: int = network.config.canvas_length
+        self.vocab_size: int = network.config.text_config.vocab_size
+        self.rows, self.device = len(input_ids), input_ids.device
+        self._seen = attention_mask.bool()
+        self._cache = DynamicCache(config=network.config.get_text_config(decoder=True))
+        self._ends = torch.tensor(settings.end_of_turn, dtype=torch.int64, device=self.device)
+        self._encode(input_ids)
+
+    def noise(self, generator: torch.Generator) -> Tensor:
+        """Uniform over the whole vocabulary."""
+        return torch.randint(self.vocab_size, (self.rows, self.length), generator=generator, device=self.device)
+
+    def __call__(self, canvas: Tensor, belief: Tensor | None, step: int, steps: int) -> Tensor:
+        """float32 `[B, L, V]`; the temperature falls linearly from `t_max`, towards `t_min`."""
+        embeddings = self.network.model.decoder.embed_tokens.weight
+        output = self.network(
+            decoder_input_ids=canvas,
+            self_conditioning_logits=None if belief is None else belief.to(embeddings.dtype),
+            decoder_attention_mask=self._decoder_masks,
+            decoder_position_ids=self._positions,
+            past_key_values=self._cache,
+        )
+        logits: Tensor = output.logits
+        left = torch.full((), steps - step, dtype=torch.int32, device=self.device)  # on the device: same rounding
+        temperature = self.settings.t_min + (self.settings.t_max - self.settings.t_min) * (left / steps)
+        return logits / temperature
+
+    def accept(self, entropy: Tensor) -> Tensor:
+        """The entropy bound: the k positions of lowest entropy with sum - max <= bound (arXiv 2505.24857)."""
+        ascending, positions = torch.sort(entropy, dim=-1)
+        within = torch.cumsum(ascending, dim=-1) - ascending <= self.settings.entropy_bound
+        return torch.zeros_like(within).scatter(-1, positions, within)
+
+    def renoise(self, canvas: Tensor, draw: Tensor, accepted: Tensor, generator: torch.Generator) -> Tensor:
+        """Nothing of the old canvas stays: a position accepted earlier has to be accepted again."""
+        return torch.where(accepted, draw, self.noise(generator))
+
+    def close(self, tokens: Tensor, finished: Tensor) -> Tensor:
+        if self.settings.pad is None:
+            return tokens
+        ends = torch.isin(tokens, self._ends)
+        behind = ends.cumsum(-1) - ends.long() > 0
+        return tokens.masked_fill(behind | finished[:, None], self.settings.pad)
+
+    @torch.no_grad()
+    def append(self, tokens: Tensor) -> None:
+        self._seen = pad(self._seen, (0, self.length), value=True)
+        self._encode(tokens)
+
+    def _encode(self, ids: Tensor) -> None:
+        """Put `ids` into the cache and prepare the canvas behind them. Positions count padding, too."""
+        model, config = self.network.model, self.network.config
+        end = self._seen.shape[1]
+        positions = self._range(end - ids.shape[1], end)
+        masks = model.encoder.create_masks_for_generate(
+            config=config,
+            inputs_embeds=self._embeddings_like(ids.shape[1]),
+            attention_mask=self._seen,
+            past_key_values=self._cache,
+            position_ids=positions,
+        )
+        model.encoder(input_ids=ids, attention_mask=masks, past_key_values=self._cache, position_ids=positions)
+        self._positions = self._range(end, end + self.length)
+        self._decoder_masks = model.decoder.create_diffusion_decoder_attention_mask(
+            config=config,
+            inputs_embeds=self._embeddings_like(self.length),
+            past_key_values=self._cache,
+            decoder_attention_mask=pad(self._seen, (0, self.length), value=True),
+        )
+
+    def _range(self, begin: int, end: int) -> Tensor:
+        return torch.arange(begin, end, dtype=torch.int32, device=self.device)[None]
+
+    def _embeddings_like(self, length: int) -> Tensor:
+        """What the mask builders read a batch's shape, dtype and device from."""
+        return torch.empty((self.rows, length, 0), dtype=self.network.dtype, device=self.device)

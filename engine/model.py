@@ -1,0 +1,320 @@
+"""The face of the engine: a model that is asked for text, or for a value of some type, and gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from typing import Any, TypedDict, Unpack, cast, overload
+
+import torch
+
+from constrain.constraint import Constraint, compile
+from constrain.engine.diffusion_gemma import DiffusionGemma, Settings
+from constrain.engine.posterior import TokenConstraints
+from constrain.engine.prompts import Batch, Message, Prompt, is_batch, prompt_ids
+from constrain.engine.refine import Draft, decode
+from constrain.engine.result import Result
+from constrain.engine.seams import Constraints
+from constrain.engine.stopping import StopRule
+from constrain.engine.unconstrained import Unconstrained
+from constrain.errors import ConstrainError, SpecError, UnsatisfiableError, UnsupportedError, VocabularyError
+from constrain.vocabulary import Vocabulary
+
+__all__ = ["Batch", "Message", "Model", "Options", "Prompt", "Result", "from_transformers", "load"]
+
+MAX_CANVASES = 16
+"""How far the default budget of a spec goes, unless the checkpoint's own goes further."""
+
+CERTAIN = 0.999
+"""The default `StopRule.certain` of constrained decoding; the other thresholds are the checkpoint's."""
+
+_HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "revision", "subfolder", "token")
+
+
+class Options(TypedDict, total=False):
+    """The keywords of `Model.generate` and `Model.stream`. Leaving one out means its default."""
+
+    max_passes: int | None
+    """Passes per canvas, at most. Default: the checkpoint's own, 48 if it names none."""
+    max_new_tokens: int | None
+    """Tokens of text, at most; a spec whose shortest output is longer is refused. Default: what the checkpoint allows
+    (256 if it names nothing); for a spec, what its longest output needs or, if it has none, what the checkpoint allows
+    or its shortest output needs, whichever is more; then up to 16 canvases, or what the checkpoint allows."""
+    seed: int | None
+    """Determines every random choice; 0 by default. None is an arbitrary seed."""
+    stop: StopRule | None
+    """When to stop a canvas before `max_passes`. Default: the checkpoint's thresholds and, under a constraint, a
+    probability of 0.999."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A prompt that can run: its tokens, what it may write, and how many tokens of it."""
+
+    ids: list[int]
+    constraint: Constraint | None
+    budget: int
+
+
+class Model:
+    """A diffusion language model with its tokenizer: prompt in, value out.
+
+    A prompt is a string (a user's message, if the tokenizer has a chat template) or a list of chat messages; a list of
+    prompts is a batch and gets a list of answers. `spec` is what `constrain.as_spec` takes, or a `Constraint` compiled
+    for `model.vocabulary`; None is any text. For a batch, a list gives each prompt its own.
+
+    What is wrong with a single prompt or its spec is raised. In a batch it becomes that row's `Result.error`, and the
+    other rows run.
+    """
+
+    def __init__(self, network: Any, tokenizer: Any) -> None:
+        """Raises `UnsupportedError` for another model family, `VocabularyError` for another model's tokenizer."""
+        _check_family(network.config.model_type)
+        settings = Settings.of(network)
+        specials = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
+        for end in settings.end_of_turn:
+            if end not in specials:
+                raise VocabularyError(
+                    f"the model ends its turn with id {end}, which is no special token of this tokenizer",
+                    hint="load the tokenizer that belongs to the model",
+                )
+        self.network = network
+        self.tokenizer = tokenizer
+        self.vocabulary = Vocabulary.from_tokenizer(
+            tokenizer, size=network.config.text_config.vocab_size, end_of_turn=settings.end_of_turn or None
+        )
+        self.length: int = network.config.canvas_length
+        ends = self.vocabulary.end_of_turn
+        self._pad: int = next(i for i in (settings.pad, tokenizer.pad_token_id, ends[0]) if i is not None)
+        self.settings = replace(settings, end_of_turn=ends, pad=self._pad)
+
+    @overload
+    def __call__(self, prompt: Prompt, spec: Any = None, **options: Unpack[Options]) -> Any: ...
+    @overload
+    def __call__(self, prompt: Batch, spec: Any = None, **options: Unpack[Options]) -> list[Any]: ...
+    def __call__(self, prompt: Prompt | Batch, spec: Any = None, **options: Unpack[Options]) -> Any:
+        """The value, or the list of values; a row that failed raises its error."""
+        *_, results = self._run(prompt, spec, every_pass=False, **options)
+        values = [result.value for result in results]
+        return values if is_batch(prompt) else values[0]
+
+    @overload
+    def generate(
+        self,
+        prompt: Prompt,
+        spec: Any = None,
+        *,
+        on_pass: Callable[[Result], object] | None = None,
+        **options: Unpack[Options],
+    ) -> Result: ...
+    @overload
+    def generate(
+        self,
+        prompt: Batch,
+        spec: Any = None,
+        *,
+        on_pass: Callable[[list[Result]], object] | None = None,
+        **options: Unpack[Options],
+    ) -> list[Result]: ...
+    def generate(
+        self,
+        prompt: Prompt | Batch,
+        spec: Any = None,
+        *,
+        on_pass: Callable[[Any], object] | None = None,
+        **options: Unpack[Options],
+    ) -> Result | list[Result]:
+        """The result, or the list of results. `on_pass` is called after every pass with the draft, or the drafts."""
+        batch = is_batch(prompt)
+        for results in self._run(prompt, spec, every_pass=on_pass is not None, **options):
+            if on_pass is not None:
+                on_pass(results if batch else results[0])
+        return results if batch else results[0]
+
+    @overload
+    def stream(self, prompt: Prompt, spec: Any = None, **options: Unpack[Options]) -> Iterator[Result]: ...
+    @overload
+    def stream(self, prompt: Batch, spec: Any = None, **options: Unpack[Options]) -> Iterator[list[Result]]: ...
+    def stream(
+        self, prompt: Prompt | Batch, spec: Any = None, **options: Unpack[Options]
+    ) -> Iterator[Result] | Iterator[list[Result]]:
+        """The draft, or the drafts, after every pass: valid from the first on, and the last is the result."""
+        runs = self._run(prompt, spec, every_pass=True, **options)
+        return runs if is_batch(prompt) else (results[0] for results in runs)
+
+    def _run(
+        self,
+        prompt: Prompt | Batch,
+        spec: Any,
+        *,
+        every_pass: bool,
+        max_passes: int | None = None,
+        max_new_tokens: int | None = None,
+        seed: int | None = 0,
+        stop: StopRule | None = None,
+    ) -> Iterator[list[Result]]:
+        """Check everything at once; then yield the drafts after every pass, or the results alone."""
+        for name, value in {"max_passes": max_passes, "max_new_tokens": max_new_tokens}.items():
+            if value is not None and value < 1:
+                raise SpecError(f"{name} must be at least 1, got {value}")
+        if is_batch(prompt):
+            specs = spec if isinstance(spec, list) else [spec] * len(prompt)
+            if len(specs) != len(prompt):
+                raise SpecError(
+                    f"{len(prompt)} prompts, but {len(specs)} specs", hint="give one for each, or one for all"
+                )
+            each: Iterable[tuple[Prompt, Any]] = zip(prompt, specs, strict=True)
+            rows = [self._try_row(prompt, spec, max_new_tokens) for prompt, spec in each]
+        else:
+            rows = [self._row(cast(Prompt, prompt), spec, max_new_tokens)]
+        return self._decode(rows, max_passes or self.settings.max_passes, seed, stop, every_pass)
+
+    def _try_row(self, prompt: Prompt, spec: Any, max_new_tokens: int | None) -> _Row | ConstrainError:
+        try:
+            return self._row(prompt, spec, max_new_tokens)
+        except ConstrainError as error:
+            return error
+
+    def _row(self, prompt: Prompt, spec: Any, max_new_tokens: int | None) -> _Row:
+        ids = prompt_ids(self.tokenizer, prompt, size=self.vocabulary.size)
+        constraint = None if spec is None else self._constraint(spec)
+        allowed = max_new_tokens
+        if allowed is None:
+            allowed = self._default_budget(constraint)
+            if self.settings.max_length is not None:
+                allowed = min(allowed, self.settings.max_length - len(ids))
+        needed = 1 if constraint is None else max(constraint.shortest, 1)
+        if needed > allowed:
+            raise UnsatisfiableError(
+                f"shortest match needs {needed} tokens, budget is {allowed}",
+                needed=needed,
+                available=allowed,
+                hint=f"pass max_new_tokens={needed} or more",
+            )
+        return _Row(ids, constraint, allowed)
+
+    def _constraint(self, spec: Any) -> Constraint:
+        if not isinstance(spec, Constraint):
+            return compile(spec, self.vocabulary)
+        if spec.vocabulary != self.vocabulary:
+            raise VocabularyError(
+                "this constraint was compiled for another vocabulary",
+                hint="compile it for this model: constrain.compile(spec, model.vocabulary)",
+            )
+        return spec
+
+    def _default_budget(self, constraint: Constraint | None) -> int:
+        usual = self.settings.max_new_tokens
+        if constraint is None:
+            return usual
+        wanted = max(usual, constraint.shortest) if constraint.longest is None else max(constraint.longest, 1)
+        return min(wanted, max(usual, MAX_CANVASES * self.length))
+
+    def _decode(
+        self,
+        rows: list[_Row | ConstrainError],
+        max_passes: int,
+        seed: int | None,
+        stop: StopRule | None,
+        every_pass: bool,
+    ) -> Iterator[list[Result]]:
+        """Decode the rows that have a constraint, then those without; yield one result per row, however far it is."""
+        results = [_waiting(row) for row in rows]
+        runnable = [(i, row) for i, row in enumerate(rows) if isinstance(row, _Row)]
+        for free in (False, True):
+            group = {i: row for i, row in runnable if (row.constraint is None) is free}
+            for draft in self._refine(list(group.values()), max_passes, seed, stop) if group else ():
+                if every_pass:
+                    yield (results := self._read(results, group, draft))
+            if group and not every_pass:
+                results = self._read(results, group, draft)
+        if not (runnable and every_pass):
+            yield results
+
+    def _refine(
+        self, rows: Sequence[_Row], max_passes: int, seed: int | None, stop: StopRule | None
+    ) -> Iterator[Draft]:
+        device = self.network.device
+        width = max(len(row.ids) for row in rows)
+        pads = [width - len(row.ids) for row in rows]
+        ids = [[self._pad] * pad + row.ids for row, pad in zip(rows, pads, strict=True)]
+        mask = torch.arange(width) >= torch.tensor(pads)[:, None]
+        constrained = [row.constraint for row in rows if row.constraint is not None]
+        constraints: Constraints = (
+            TokenConstraints(constrained, device=device)
+            if constrained
+            else Unconstrained(self.settings.end_of_turn, device=device)
+        )
+        generator = torch.Generator(device)
+        if seed is None:
+            generator.seed()
+        else:
+            generator.manual_seed(seed)
+        return decode(
+            DiffusionGemma(self.network, torch.tensor(ids, device=device), mask.to(device), self.settings),
+            constraints,
+            max_new_tokens=max(row.budget for row in rows),
+            max_passes=max_passes,
+            stop=stop or self.settings.stop_rule(certain=CERTAIN if constrained else None),
+            generator=generator,
+        )
+
+    def _read(self, results: Sequence[Result], group: dict[int, _Row], draft: Draft) -> list[Result]:
+        """`results` with those of `group` brought up to date. Here everything is copied from the device."""
+        updated = list(results)
+        tokens, log_z, probability = draft.tokens.tolist(), draft.log_z.tolist(), draft.probability.tolist()
+        for b, (i, row) in enumerate(group.items()):
+            ids = tokens[b][: draft.canvases[b] * self.length]
+            ids = ids[: next((n for n, token in enumerate(ids) if token in self.settings.end_of_turn), len(ids))]
+            if row.constraint is None:
+                ids = ids[: row.budget]
+                text = self.tokenizer.decode(ids, skip_special_tokens=True)
+            else:
+                text = row.constraint.text(ids)
+            updated[i] = Result(
+                text=text,
+                token_ids=tuple(ids),
+                passes=draft.passes[b],
+                canvases=draft.canvases[b],
+                stop_reason=draft.reasons[b],
+                log_z=log_z[b],
+                probability=probability[b],
+                spec=results[i].spec,
+            )
+        return updated
+
+
+def _waiting(row: _Row | ConstrainError) -> Result:
+    """The result of a row that has not begun, or cannot."""
+    if isinstance(row, ConstrainError):
+        return Result(error=row)
+    return Result(spec=None if row.constraint is None else row.constraint.spec)
+
+
+def from_transformers(network: Any, tokenizer: Any) -> Model:
+    """The model around a loaded `transformers.DiffusionGemmaForBlockDiffusion` and its fast tokenizer."""
+    return Model(network, tokenizer)
+
+
+def load(name_or_path: str | None = None, **kwargs: Any) -> Model:
+    """The model of a checkpoint: a name on the hub, a directory, or, by default, the small one that comes with this
+    package, which runs on a CPU and needs no network.
+
+    `kwargs` go to transformers' `from_pretrained` (`device_map=`, `dtype=`, `revision=`, ...). Raises
+    `UnsupportedError` for another model family, before any weights are read.
+    """
+    from transformers import AutoConfig, AutoTokenizer, DiffusionGemmaForBlockDiffusion
+
+    path = str(files("constrain") / "engine" / "bundled") if name_or_path is None else name_or_path
+    hub = {name: kwargs[name] for name in _HUB_OPTIONS if name in kwargs}
+    _check_family(AutoConfig.from_pretrained(path, **hub).model_type)
+    tokenizer = AutoTokenizer.from_pretrained(path, **hub)
+    return Model(DiffusionGemmaForBlockDiffusion.from_pretrained(path, **kwargs), tokenizer)
+
+
+def _check_family(model_type: str) -> None:
+    if model_type != "diffusion_gemma":
+        raise UnsupportedError(
+            f"there is no adapter for models of type {model_type!r}", hint="use a checkpoint of DiffusionGemma"
+        )

@@ -1,0 +1,151 @@
+"""The refine loop: a canvas of noise becomes text over a few passes, and canvas follows canvas until all is said.
+
+There is one loop for all model families and all constraints. What varies stands behind three seams: the `Denoiser`
+(how a family computes logits, accepts and renoises), the `Posterior` (what the constraint makes of the logits) and the
+`StopRule`. Without a constraint it is the algorithm, and the arithmetic, of transformers' own `generate`.
+
+In every pass one joint sample of the posterior is drawn and a subset of it accepted by the entropy bound of Ben-Hamu
+et al., *Accelerated Sampling from Masked Diffusion Models via Entropy Bounded Unmasking* (arXiv 2505.24857): the
+positions of lowest entropy, as long as they are nearly independent. A subset of a valid canvas can always be completed
+to a valid canvas, so accepting needs no second check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from constrain.engine.seams import Canvas, Constraints, Denoiser
+from constrain.engine.stopping import REASONS, StopReason, StopRule
+
+__all__ = ["Draft", "decode", "refine"]
+
+
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """The output of a batch if it were to stop after this pass. Rows that have stopped stay as they were then.
+
+    `refine` yields drafts of one canvas. `decode` yields drafts of everything written so far: their `tokens` run over
+    all canvases, `log_z` and `passes` are summed over them, `probability` is multiplied; `entropy` and `reasons` are
+    those of the last canvas that a row took part in.
+    """
+
+    tokens: Tensor
+    """int64 `[B, n L]`: the most probable valid canvas, after those that are settled."""
+    log_z: Tensor
+    """float64 `[B]`: log of the model's mass on valid canvases."""
+    probability: Tensor
+    """float64 `[B]`: posterior probability of `tokens`."""
+    entropy: Tensor
+    """float32 `[B, L]`: constrained entropy of each position, in nats."""
+    reasons: tuple[StopReason | None, ...]
+    """Why each row has stopped; None while it has not."""
+    passes: tuple[int, ...]
+    """The number of passes each row took part in."""
+    canvases: tuple[int, ...]
+    """The number of canvases each row took part in."""
+
+
+@torch.no_grad()
+def refine(
+    denoiser: Denoiser, valid: Canvas, *, max_passes: int, stop: StopRule, generator: torch.Generator
+) -> Iterator[Draft]:
+    """Refine one canvas and yield a valid draft after every pass; the last draft is the answer.
+
+    Rows stop independently: a row that has stopped keeps its answer, its canvas and its belief, and the loop ends with
+    the last row. The device is synchronised once per pass, by the stop rule. Drawing and renoising come before it, so
+    that a seed consumes as many random numbers as in transformers' loop.
+    """
+    canvas = denoiser.noise(generator)
+    belief: Tensor | None = None
+    best, unchanged = torch.full_like(canvas, -1), canvas.new_zeros(denoiser.rows)
+    answer: list[Tensor] = []
+    reasons: list[StopReason | None] = [None] * denoiser.rows
+    passes = [0] * denoiser.rows
+    stopped: Tensor | None = None  # bool [B], None while no row has
+
+    for step in range(max_passes):
+        posterior = valid.posterior(denoiser(canvas, belief, step, max_passes))
+        draw, previous, best = posterior.sample(generator), best, posterior.map()
+        accepted = denoiser.accept(posterior.entropy)
+        noised = denoiser.renoise(canvas, draw, accepted, generator)
+
+        current = [best, posterior.log_z, posterior.probability(), posterior.entropy]
+        answer = [_keep(stopped, old, new) for old, new in zip(answer or current, current, strict=True)]
+
+        unchanged = torch.where((best == previous).all(-1), unchanged + 1, 0)
+        judged = stop.judge(posterior, unchanged)
+        for row, code in enumerate(judged.tolist()):
+            if reasons[row] is None:
+                passes[row] += 1
+                reasons[row] = REASONS[code] or ("budget" if step == max_passes - 1 else None)
+        tokens, log_z, probability, entropy = answer
+        yield Draft(tokens, log_z, probability, entropy, tuple(reasons), tuple(passes), (1,) * denoiser.rows)
+        if all(reasons):
+            return
+
+        canvas, belief = _keep(stopped, canvas, noised), _keep(stopped, belief, posterior.shape())
+        if any(reasons):
+            stopped = judged > 0 if stopped is None else stopped | (judged > 0)
+
+
+def _keep(stopped: Tensor | None, old: Tensor | None, new: Tensor) -> Tensor:
+    """`old` in the rows that have stopped, `new` in the others."""
+    if stopped is None or old is None:
+        return new
+    return torch.where(stopped.view(-1, *[1] * (new.dim() - 1)), old, new)
+
+
+@torch.no_grad()
+def decode(
+    denoiser: Denoiser,
+    constraints: Constraints,
+    *,
+    max_new_tokens: int,
+    max_passes: int,
+    stop: StopRule,
+    generator: torch.Generator,
+) -> Iterator[Draft]:
+    """Refine canvas after canvas until every row is complete or `max_new_tokens` are spent; yield every draft.
+
+    A row that is complete takes no further canvases (its tokens there are padding), and its figures stay as they are.
+    """
+    length = denoiser.length
+    settled = _blank(denoiser.rows, denoiser.device)
+    finished = torch.zeros(denoiser.rows, dtype=torch.bool, device=denoiser.device)
+    for budget in range(max_new_tokens, 0, -length):
+        done: list[bool] = finished.tolist()
+        if all(done):
+            return
+        if budget < max_new_tokens:
+            denoiser.append(settled.tokens[:, -length:])
+        valid = constraints.canvas(length, budget)
+        for draft in refine(denoiser, valid, max_passes=max_passes, stop=stop, generator=generator):
+            total = _extend(settled, draft, denoiser.close(draft.tokens, finished), finished, done)
+            yield total
+        settled = total
+        finished = finished | constraints.commit(draft.tokens)
+
+
+def _blank(rows: int, device: torch.device) -> Draft:
+    """The draft of `rows` rows before their first canvas."""
+    nothing = torch.empty((rows, 0), dtype=torch.int64, device=device)
+    zeros = torch.zeros(rows, dtype=torch.float64, device=device)
+    return Draft(nothing, zeros, zeros.exp(), nothing.float(), (None,) * rows, (0,) * rows, (0,) * rows)
+
+
+def _extend(settled: Draft, draft: Draft, tokens: Tensor, finished: Tensor, done: list[bool]) -> Draft:
+    """`settled` and, in rows that are not `finished`, one more canvas. `done` is `finished` on the host."""
+    rows = range(len(done))
+    return Draft(
+        tokens=torch.cat([settled.tokens, tokens], dim=1),
+        log_z=settled.log_z + draft.log_z.masked_fill(finished, 0.0),
+        probability=settled.probability * draft.probability.masked_fill(finished, 1.0),
+        entropy=draft.entropy,
+        reasons=tuple((settled if done[row] else draft).reasons[row] for row in rows),
+        passes=tuple(settled.passes[row] + (not done[row]) * draft.passes[row] for row in rows),
+        canvases=tuple(settled.canvases[row] + (not done[row]) for row in rows),
+    )

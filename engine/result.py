@@ -1,0 +1,59 @@
+"""What one prompt got: the answer, and how it came about."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from constrain.engine.stopping import StopReason
+from constrain.errors import ConstrainError
+from constrain.specs import Spec
+
+__all__ = ["Result"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The output for one prompt, finished or after some pass: a draft is the result if decoding stopped there."""
+
+    text: str = ""
+    """The text; of a draft that goes on in a later canvas, what is written so far."""
+    token_ids: tuple[int, ...] = ()
+    """The tokens of `text`, without the end of turn."""
+    passes: int = 0
+    """Passes taken, over all canvases."""
+    canvases: int = 0
+    """Canvases taken, including the one in progress."""
+    stop_reason: StopReason | None = None
+    """Why refining the last canvas ended; None in a draft that is still being refined."""
+    log_z: float = math.nan
+    """Log of the model's own mass on valid outputs, in the pass that decided, summed over canvases. Near 0, the
+    constraint changed little; very negative, it went against the model. 0 without a spec, nan where nothing ran."""
+    probability: float = math.nan
+    """Posterior probability of this output in the pass that decided, among all valid ones; nan where nothing ran."""
+    spec: Spec | None = None
+    """What was asked for; None: any text."""
+    error: ConstrainError | None = None
+    """Why this row of a batch could not run. Reading `value` raises it."""
+
+    @cached_property
+    def value(self) -> Any:
+        """What the text stands for under the spec; without a spec, the text.
+
+        Raises `error` if there is one, and the spec's own error for a draft that is not `complete`.
+        """
+        if self.error is not None:
+            raise self.error
+        return self.text if self.spec is None else self.spec.parse(self.text)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the text satisfies the spec as it stands. Finished results and drafts of a last canvas always do."""
+        return self.error is None and (self.spec is None or self.spec.accepts(self.text))
+
+    @property
+    def bounded(self) -> tuple[str, ...]:
+        """The bounds under which the spec was compiled, in words."""
+        return () if self.spec is None else self.spec.bounded

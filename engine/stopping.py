@@ -1,0 +1,61 @@
+"""When to stop refining a canvas: as soon as further passes could not, or would hardly, change the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from constrain.engine.seams import Posterior
+from constrain.errors import SpecError
+
+__all__ = ["REASONS", "StopReason", "StopRule"]
+
+StopReason = Literal["forced", "certain", "stable", "budget"]
+
+REASONS: tuple[StopReason | None, ...] = (None, "forced", "certain", "stable")
+"""What the codes of `StopRule.judge` stand for. The fourth reason, `budget`, is the loop's own: no passes are left."""
+
+
+@dataclass(frozen=True)
+class StopRule:
+    """
+    A row stops at the first pass where one of these holds; the first that does is the reason:
+
+    - *forced*: the constraint leaves a single string;
+    - *certain*: the posterior probability of the best canvas is at least `certain` (None: never);
+    - *stable*: the best canvas has been the same for `stability` passes before this one, and the constrained entropy,
+      averaged over the undecided positions, is below `confidence` nats (None: never). No undecided position means 0.
+
+    Without a constraint, `certain=None` is transformers' `StableAndConfidentStoppingCriteria`, bit for bit.
+    """
+
+    certain: float | None = 0.999
+    stability: int = 1
+    confidence: float | None = 0.005
+
+    def __post_init__(self) -> None:
+        if self.certain is not None and not 0 < self.certain <= 1:
+            raise SpecError(f"certain is a probability, got {self.certain}", hint="0.999, say, or None for never")
+        if self.stability < 0:
+            raise SpecError(f"stability counts passes, got {self.stability}", hint="0 or more")
+        if self.confidence is not None and not self.confidence >= 0:
+            raise SpecError(f"confidence is an entropy in nats, got {self.confidence}", hint="0 or more, or None")
+
+    def judge(self, posterior: Posterior, unchanged: Tensor) -> Tensor:
+        """int64 `[B]`, indices into `REASONS`. `unchanged[b]`: how many passes before this one had the same best."""
+        code = torch.zeros_like(unchanged)
+        if self.confidence is not None:
+            stable = (unchanged >= self.stability) & (_mean(posterior.entropy, posterior.undecided) < self.confidence)
+            code = torch.where(stable, 3, code)
+        if self.certain is not None:
+            code = torch.where(posterior.probability() >= self.certain, 2, code)
+        return torch.where(posterior.forced, 1, code)
+
+
+def _mean(entropy: Tensor, undecided: Tensor) -> Tensor:
+    """The mean over undecided positions, `[B]`; where all are undecided, the very float that `Tensor.mean` gives."""
+    length = undecided.shape[-1]
+    return torch.where(undecided, entropy, 0.0).mean(-1) * (length / undecided.sum(-1).clamp(min=1))

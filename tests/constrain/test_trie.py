@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from constrain.trie import Trie
+
+TOKENS = st.lists(st.none() | st.text("ab\u00e9", max_size=5).map(str.encode) | st.binary(max_size=3), max_size=30)
+
+
+def naive(tokens: list[bytes | None]) -> tuple[list[tuple[int, int, int]], dict[bytes, int]]:
+    """(parent, byte, depth) of each node in breadth-first order with bytes ascending, and the node of each prefix."""
+    root: dict[int, Any] = {}
+    for token in tokens:
+        branch = root
+        for byte in token or b"":
+            branch = branch.setdefault(byte, {})
+    nodes: list[tuple[int, int, int]] = []
+    number: dict[bytes, int] = {}
+    queue = deque([(root, -1, b"")])
+    while queue:
+        branch, parent, prefix = queue.popleft()
+        number[prefix] = len(nodes)
+        nodes.append((parent, prefix[-1] if prefix else 0, len(prefix)))
+        queue.extend((branch[byte], number[prefix], prefix + bytes([byte])) for byte in sorted(branch))
+    return nodes, number
+
+
+@settings(deadline=None)
+@given(TOKENS)
+def test_is_the_naive_trie_numbered_breadth_first(tokens: list[bytes | None]) -> None:
+    trie = Trie.build(tokens)
+    nodes, number = naive(tokens)
+    assert trie.nodes == len(nodes)
+    assert list(zip(trie.parent.tolist(), trie.byte.tolist(), trie.depth.tolist(), strict=True)) == nodes
+    assert trie.node_of_token.tolist() == [number[token] if token else -1 for token in tokens]
+    assert trie.height == max(depth for _, _, depth in nodes)
+
+
+@settings(deadline=None)
+@given(TOKENS)
+def test_children_and_levels_are_ranges(tokens: list[bytes | None]) -> None:
+    trie = Trie.build(tokens)
+    nodes = np.arange(trie.nodes)
+    for n in nodes:
+        children = range(trie.first_child[n], trie.first_child[n + 1])
+        assert list(children) == np.flatnonzero(trie.parent == n).tolist()
+        assert sorted(set(trie.byte[children.start : children.stop].tolist())) == trie.byte[children].tolist()
+    for depth in range(trie.height + 1):
+        assert list(range(trie.level[depth], trie.level[depth + 1])) == np.flatnonzero(trie.depth == depth).tolist()
+    assert trie.level[-1] == trie.nodes
+
+
+@settings(deadline=None)
+@given(TOKENS)
+def test_a_walk_down_the_levels_spells_every_token(tokens: list[bytes | None]) -> None:
+    trie = Trie.build(tokens)
+    spelled = np.full(trie.nodes, b"", dtype=object)
+    for depth in range(1, trie.height + 1):
+        nodes = slice(trie.level[depth], trie.level[depth + 1])
+        spelled[nodes] = spelled[trie.parent[nodes]] + np.array([bytes([b]) for b in trie.byte[nodes]], dtype=object)
+    assert [spelled[n] if n >= 0 else None for n in trie.node_of_token] == [token or None for token in tokens]
+
+
+def test_types_are_as_documented_and_arrays_are_read_only() -> None:
+    trie = Trie.build([b"ab", None, b"ab", b"\xff"])
+    assert [a.dtype for a in (trie.first_child, trie.parent, trie.level, trie.node_of_token)] == [np.int32] * 4
+    assert trie.byte.dtype == np.uint8
+    assert trie.node_of_token[0] == trie.node_of_token[2]
+    with pytest.raises(ValueError, match="read-only"):
+        trie.byte[0] = 1

@@ -1,0 +1,119 @@
+"""A model that says what a script says, and a posterior that is what a test says: the refine loop without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+__all__ = ["Conclusion", "ScriptedConstraints", "ScriptedDenoiser", "conclusion"]
+
+PAD = 0
+
+
+@dataclass
+class ScriptedDenoiser:
+    """Returns `script[n]` in its n-th pass, accepts everything, and writes down what it is given.
+
+    Its "noise" counts up from 100, so that every canvas differs from every other.
+    """
+
+    script: Sequence[Tensor]
+    seen: list[tuple[Tensor, Tensor | None]] = field(default_factory=list)
+    steps: list[tuple[int, int]] = field(default_factory=list)
+    appended: list[Tensor] = field(default_factory=list)
+    drawn: int = 100
+
+    @property
+    def rows(self) -> int:
+        return self.script[0].shape[0]
+
+    @property
+    def length(self) -> int:
+        return self.script[0].shape[1]
+
+    @property
+    def device(self) -> torch.device:
+        return self.script[0].device
+
+    def noise(self, generator: torch.Generator) -> Tensor:
+        self.drawn += 1
+        return torch.full((self.rows, self.length), self.drawn)
+
+    def __call__(self, canvas: Tensor, belief: Tensor | None, step: int, steps: int) -> Tensor:
+        self.seen.append((canvas, belief))
+        self.steps.append((step, steps))
+        return self.script[len(self.seen) - 1]
+
+    def accept(self, entropy: Tensor) -> Tensor:
+        return torch.zeros(entropy.shape, dtype=torch.bool)
+
+    def renoise(self, canvas: Tensor, draw: Tensor, accepted: Tensor, generator: torch.Generator) -> Tensor:
+        return torch.where(accepted, draw, self.noise(generator))
+
+    def close(self, tokens: Tensor, finished: Tensor) -> Tensor:
+        return tokens.masked_fill(finished[:, None], PAD)
+
+    def append(self, tokens: Tensor) -> None:
+        self.appended.append(tokens)
+
+
+@dataclass
+class Conclusion:
+    """A posterior with the given figures, whose best canvas is the argmax of its logits."""
+
+    logits: Tensor
+    log_z: Tensor
+    entropy: Tensor
+    undecided: Tensor
+    forced: Tensor
+    certainty: Tensor
+
+    def sample(self, generator: torch.Generator | None) -> Tensor:
+        return self.map()
+
+    def map(self) -> Tensor:
+        return self.logits.argmax(-1)
+
+    def probability(self) -> Tensor:
+        return self.certainty
+
+    def shape(self) -> Tensor:
+        return self.logits
+
+
+def conclusion(logits: Tensor, *, forced: Sequence[bool] | None = None, certainty: float = 0.5) -> Conclusion:
+    rows, length = logits.shape[:2]
+    return Conclusion(
+        logits=logits,
+        log_z=torch.full((rows,), -1.0, dtype=torch.float64),
+        entropy=torch.ones(rows, length),
+        undecided=torch.ones(rows, length, dtype=torch.bool),
+        forced=torch.zeros(rows, dtype=torch.bool) if forced is None else torch.tensor(forced),
+        certainty=torch.full((rows,), certainty, dtype=torch.float64),
+    )
+
+
+@dataclass
+class ScriptedConstraints:
+    """Rows are forced in the passes that `forced` lists, and complete after the canvases that `complete` lists."""
+
+    forced: Sequence[Sequence[bool]]
+    complete: Sequence[Sequence[bool]] = ()
+    budgets: list[int] = field(default_factory=list)
+    committed: list[Tensor] = field(default_factory=list)
+    passes: int = 0
+
+    def canvas(self, length: int, budget: int) -> ScriptedConstraints:
+        self.budgets.append(budget)
+        return self
+
+    def posterior(self, logits: Tensor) -> Conclusion:
+        self.passes += 1
+        return conclusion(logits, forced=self.forced[self.passes - 1])
+
+    def commit(self, tokens: Tensor) -> Tensor:
+        self.committed.append(tokens)
+        return torch.tensor(self.complete[len(self.committed) - 1])
