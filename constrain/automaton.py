@@ -273,8 +273,8 @@ def _group(key: NDArray[np.int64], value: NDArray[np.int64], size: int) -> tuple
 def _slices(offsets: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """The indices of all entries of the given compressed rows, row after row."""
     begin, count = offsets[rows], offsets[rows + 1] - offsets[rows]
-    within = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
-    return np.repeat(begin, count) + within
+    indices: NDArray[np.int64] = np.repeat(begin - np.cumsum(count) + count, count) + np.arange(int(count.sum()))
+    return indices
 
 
 def _trim(table: Ints, accepting: Bools, start: int) -> tuple[Ints, Bools]:

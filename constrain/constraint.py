@@ -160,8 +160,11 @@ def as_vocabulary(tokenizer: Any) -> Vocabulary:
         return tokenizer
     if tokenizer is None:
         raise VocabularyError("compiling needs a tokenizer or a Vocabulary", hint="pass model.tokenizer")
-    with _lock:
-        known = _vocabularies.get(tokenizer)
+    try:
+        with _lock:
+            known = _vocabularies.get(tokenizer)
+    except TypeError:  # a bare `tokenizers.Tokenizer` takes no weak references, so it is read each time
+        return Vocabulary.from_tokenizer(tokenizer)
     if known is None:
         known = Vocabulary.from_tokenizer(tokenizer)
         with _lock:

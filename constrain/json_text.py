@@ -109,18 +109,18 @@ def quoted(text: Expression) -> Expression:
 @lru_cache(maxsize=256)
 def free_string(low: int = 0, high: int | None = None) -> Expression:
     """A string of `low` to `high` code points, spelled freely."""
-    _check_length(low, high)
-    return quoted(repeat(_FREE_CHARACTER, low, high))
+    return quoted(_counted(_FREE_CHARACTER, low, high))
 
 
 @lru_cache(maxsize=256)
 def canonical_string(low: int = 0, high: int | None = None) -> Expression:
     """The content (without quotes) of a string of `low` to `high` code points, spelled canonically."""
-    _check_length(low, high)
-    return repeat(ANY_CHARACTER, low, high)
+    return _counted(ANY_CHARACTER, low, high)
 
 
-def _check_length(low: int, high: int | None) -> None:
+def _counted(character: Expression, low: int, high: int | None) -> Expression:
+    if high is not None and low > high:
+        return NOTHING
     longest = max(low, high or 0)
     if longest > MAX_LENGTH:
         raise LimitError(
@@ -129,6 +129,7 @@ def _check_length(low: int, high: int | None) -> None:
             given=longest,
             hint="lower the bound, or leave it out: a counter needs some 20 states per character",
         )
+    return repeat(character, low, high)
 
 
 def content(text: str) -> Expression:
@@ -199,23 +200,23 @@ def array(places: Sequence[Expression], rest: Expression, low: int, high: int | 
 
     What is needed more than once is compiled first: copies of trees would double at every level of nesting.
     """
+    if rest == NOTHING:
+        high = min(len(places), len(places) if high is None else high)
+    if high is not None and low > high:
+        return NOTHING
     comma = concat(space, literal(b","), space)
     places = places[:high]
     if low < len(places):
         places = [compile_expression(place) for place in places]
-    if rest != NOTHING:
-        rest = compile_expression(rest)
-    more = None if high is None else high - len(places)
-    tail = repeat(concat(comma, rest), max(low - len(places), 0), more) if rest != NOTHING else EMPTY
+    rest = compile_expression(rest)
+    tail = repeat(concat(comma, rest), max(low - len(places), 0), None if high is None else high - len(places))
     if places:
         first, *others = places
         certain = [first, *(concat(comma, place) for place in others[: max(low - 1, 0)])]
         possible = [concat(comma, place) for place in others[max(low - 1, 0) :]]
         items = concat(*certain, _some_of_the_first([*possible, tail]) if possible else tail)
-    elif rest != NOTHING and high != 0:
-        items = _run((rest, low, high), comma)
     else:
-        items = NOTHING
+        items = NOTHING if high == 0 else _run((rest, low, high), comma)
     body = concat(space, items, space)
     return concat(literal(b"["), body if low else union(space, body), literal(b"]"))
 
@@ -268,5 +269,7 @@ def any_value(depth: int, space: Expression) -> Automaton:
     value = compile_expression(scalar)
     for _ in range(depth):
         members = member(free_string(), value, space)
-        value = compile_expression(union(scalar, array([], value, 0, None, space), object_([(members, 0, None)], space)))
+        value = compile_expression(
+            union(scalar, array([], value, 0, None, space), object_([(members, 0, None)], space))
+        )
     return value

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from enum import IntEnum
 from functools import cache, reduce
 from itertools import groupby
+from math import inf
 from typing import Literal, TypeAlias
 
 from constrain import expression
@@ -25,9 +26,10 @@ from constrain.regex_tree import EMPTY, NOTHING, Alternate, Anchor, Chars, Conca
 
 __all__ = ["Dialect", "Node", "parse", "search_expression", "to_expression"]
 
-# of the anchor-free trees that anchored groups multiply into; patterns that people write stay below 100 and 20
-MAX_SIZE = 100_000
-MAX_DEPTH = 200
+# How many nodes anchors may make of a pattern: so many for each node, or so many altogether. Patterns in use: below 5.
+MAX_GROWTH = 20
+FREE_GROWTH = 1_000
+MAX_DEPTH = 300  # of those nodes; Python's recursion limit is 1000
 
 
 class _Outside(IntEnum):
@@ -122,11 +124,11 @@ def _split(node: Node) -> _Split:
         case Chars():
             return {_FREE: node}
         case Concat(parts):
-            return _join(_split(part) for part in parts)
+            return _join((_split(part) for part in parts), _growth_limit(node))
         case Alternate(branches):
             return _either(_split(branch) for branch in branches)
         case Repeat(part, low, high):
-            return _times(_split(part), low, high)
+            return _measured(_times(_split(part), low, high), _growth_limit(node))
 
 
 def _either(splits: Iterable[_Split]) -> _Split:
@@ -138,14 +140,14 @@ def _either(splits: Iterable[_Split]) -> _Split:
     return {demands: _alternate(nodes) for demands, nodes in branches.items()}
 
 
-def _join(splits: Iterable[_Split]) -> _Split:
+def _join(splits: Iterable[_Split], limit: float = inf) -> _Split:
     """Concatenation. Runs of parts that demand nothing are joined first, so that plain text costs one step."""
     joined: _Split = {_FREE: EMPTY}
     for plain, run in groupby(splits, key=lambda split: split.keys() == {_FREE}):
         if plain:
             joined = _then(joined, {_FREE: _concat(*(split[_FREE] for split in run))})
         else:
-            joined = _measured(reduce(_then, run, joined))
+            joined = reduce(lambda first, second: _measured(_then(first, second), limit), run, joined)
     return joined
 
 
@@ -209,36 +211,40 @@ def _times(part: _Split, low: int, high: int | None) -> _Split:
             if _matches(node, ""):
                 first = demands[0] == _Outside.EMPTY
                 options.append(_then({demands: EMPTY}, fewer) if first else _then(fewer, {demands: EMPTY}))
-    return _measured(_either(options))
+    return _either(options)
 
 
-def _measured(split: _Split) -> _Split:
-    """`split` itself, unless its trees have outgrown what the rest of the pipeline may be given."""
-
-    def size(node: Node, depth: int) -> int:
-        if depth > MAX_DEPTH:
-            raise _limit_error(MAX_DEPTH, depth)
-        match node:
-            case Concat(parts) | Alternate(parts):
-                return 1 + sum(size(part, depth + 1) for part in parts)
-            case Repeat(part, _, _):
-                return 1 + size(part, depth + 1)
-            case _:
-                return 1
-
-    total = sum(size(node, 0) for node in split.values())
-    if total > MAX_SIZE:
-        raise _limit_error(MAX_SIZE, total)
+def _measured(split: _Split, max_size: float) -> _Split:
+    """`split` itself, unless anchors have made its trees too large or too deep."""
+    if split.keys() <= {_FREE}:
+        return split
+    sizes, depths = zip(*map(_extent, split.values()), strict=True)
+    for given, limit in ((sum(sizes), max_size), (max(depths), MAX_DEPTH)):
+        if given > limit:
+            raise LimitError(
+                "anchors inside repeated or many consecutive groups multiply too far",
+                limit=int(limit),
+                given=given,
+                hint="move ^ and $ to the ends of the pattern",
+            )
     return split
 
 
-def _limit_error(limit: int, given: int) -> LimitError:
-    return LimitError(
-        "anchors inside repeated or many consecutive groups multiply too far",
-        limit=limit,
-        given=given,
-        hint="move ^ and $ to the ends of the pattern",
-    )
+def _growth_limit(node: Node) -> int:
+    return max(FREE_GROWTH, MAX_GROWTH * _extent(node)[0])
+
+
+def _extent(node: Node) -> tuple[int, int]:
+    """How many nodes the tree has, and on its longest path."""
+    match node:
+        case Concat(parts) | Alternate(parts):
+            below = [_extent(part) for part in parts]
+            return 1 + sum(size for size, _ in below), 1 + max((depth for _, depth in below), default=0)
+        case Repeat(part, _, _):
+            size, depth = _extent(part)
+            return 1 + size, 1 + depth
+        case _:
+            return 1, 1
 
 
 def _matches(node: Node, text: Literal["", "\n"]) -> bool:

@@ -247,7 +247,7 @@ def _schema_generator() -> Any:
     class Generator(GenerateJsonSchema):
         def decimal_schema(self, schema: Any) -> JsonSchemaValue:
             names = ("ge", "gt", "le", "lt", "multiple_of")
-            bounds = {name: _number(schema[name]) for name in names if name in schema}
+            bounds: dict[str, Any] = {name: _number(schema[name]) for name in names if name in schema}
             return self.float_schema(core_schema.float_schema(**bounds))
 
     return Generator

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
+from random import Random
 from typing import Any
 
 from constrain.vocabulary import Vocabulary
 
-__all__ = ["SCHEMAS", "enlarged"]
+__all__ = ["ANSWERS", "SCHEMAS", "resized"]
 
 _PERSON = {
     "type": "object",
@@ -57,3 +59,38 @@ _OPTIONAL = {
 
 SCHEMAS: dict[str, dict[str, Any]] = {"person": _PERSON, "order": _ORDER, "optional": _OPTIONAL}
 """A flat person; an order with a UUID, a date-time, an enum, items and tags; eight optional strings."""
+
+
+ANSWERS: dict[str, Any] = {
+    "person": {"name": "Ada Lovelace", "age": 36, "city": "London", "email": "ada@example.org", "active": True},
+    "order": {
+        "id": "1b4e28ba-2fa1-11d2-883f-0016d3cca427",
+        "created": "2024-05-06T07:08:09Z",
+        "status": "paid",
+        "items": [{"sku": "LAMP-20", "quantity": 2, "price": 19.5}, {"sku": "MUG-7", "quantity": 12, "price": 4.25}],
+        "tags": ["gift", "express"],
+    },
+    "optional": {"title": "Notes on the Engine", "author": "Ada Lovelace", "language": "English"},
+}
+"""A valid value of each schema."""
+
+
+def resized(vocabulary: Vocabulary, size: int) -> Vocabulary:
+    """The first `size` ids of `vocabulary`; or all of them and, behind them, made-up tokens up to `size` ids.
+
+    The made-up ones are distinct concatenations of two real ones of at most 5 bytes each: a stand-in for vocabularies
+    of DiffusionGemma's size, which no test package ships.
+    """
+    known = set(vocabulary.tokens)
+    short = [token for token in vocabulary.tokens if token and len(token) <= 5]
+    rng = Random(0)
+
+    def made_up() -> Iterator[bytes]:
+        while True:
+            token = rng.choice(short) + rng.choice(short)
+            if token not in known:
+                known.add(token)
+                yield token
+
+    more = islice(made_up(), max(0, size - vocabulary.size))
+    return Vocabulary([*vocabulary.tokens[:size], *more], vocabulary.end_of_turn)

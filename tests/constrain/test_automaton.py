@@ -50,9 +50,7 @@ def powers(a: frozenset[bytes], low: int, high: int | None) -> frozenset[bytes]:
 
 leaves: st.SearchStrategy[Tree] = st.one_of(
     st.text("abc", max_size=3).map(lambda w: (literal(w.encode()), frozenset([w.encode()]))),
-    st.sets(st.sampled_from(list(b"abc")), min_size=1).map(
-        lambda s: (byte_set(s), frozenset(bytes([b]) for b in s))
-    ),
+    st.sets(st.sampled_from(list(b"abc")), min_size=1).map(lambda s: (byte_set(s), frozenset(bytes([b]) for b in s))),
     st.just((NOTHING, frozenset[bytes]())),
 )
 

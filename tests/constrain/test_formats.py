@@ -49,7 +49,7 @@ def test_dates_have_one_shape(text: str) -> None:
 
 
 @given(
-    st.datetimes(timezones=st.timezones() | st.just(datetime.timezone.utc)),
+    st.datetimes(timezones=st.timezones() | st.just(datetime.UTC)),
     st.sampled_from("Tt"),
     st.text("0123456789", max_size=9),
 )
@@ -76,8 +76,22 @@ def test_every_date_time_is_a_moment(rng: random.Random) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["12:00:00", "24:00:00Z", "23:60:00Z", "23:59:60Z", "23:59:61Z", "1:00:00Z", "12:00:00.Z", "12:00:00+24:00"]
-    + ["12:00:00+0100", "12:00:00+01", "12:00:00Z+01:00", "12:00Z", "12:00:00,5Z", "12:00:00 Z"],
+    [
+        "12:00:00",
+        "24:00:00Z",
+        "23:60:00Z",
+        "23:59:60Z",
+        "23:59:61Z",
+        "1:00:00Z",
+        "12:00:00.Z",
+        "12:00:00+24:00",
+        "12:00:00+0100",
+        "12:00:00+01",
+        "12:00:00Z+01:00",
+        "12:00Z",
+        "12:00:00,5Z",
+        "12:00:00 Z",
+    ],
 )
 def test_times_have_one_shape(text: str) -> None:
     assert not accepts("time", text)
@@ -114,9 +128,22 @@ def test_ipv6_addresses_in_every_length(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["joe.bloggs@example.com", "te~st@example.com", "!#$%&'*+/=?^_`{|}~-@a", "a@b-c.d--e.f", '"joe bloggs"@example.com']
-    + ['"joe..bloggs"@example.com', '"joe@bloggs"@example.com', r'"a\"b\\"@c', '""@c', "a@[127.0.0.1]", "a@[IPv6:::1]"]
-    + ["a@[ipv6:1:2:3:4:5:6:7:8]", "a@[IPv6:::ffff:1.2.3.4]", "1@2"],
+    [
+        "joe.bloggs@example.com",
+        "te~st@example.com",
+        "!#$%&'*+/=?^_`{|}~-@a",
+        "a@b-c.d--e.f",
+        '"joe bloggs"@example.com',
+        '"joe..bloggs"@example.com',
+        '"joe@bloggs"@example.com',
+        r'"a\"b\\"@c',
+        '""@c',
+        "a@[127.0.0.1]",
+        "a@[IPv6:::1]",
+        "a@[ipv6:1:2:3:4:5:6:7:8]",
+        "a@[IPv6:::ffff:1.2.3.4]",
+        "1@2",
+    ],
 )
 def test_mailboxes(text: str) -> None:
     assert accepts("email", text)
@@ -124,10 +151,34 @@ def test_mailboxes(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["2962", "@example.com", "joe@", ".test@example.com", "test.@example.com", "te..st@example.com", "joe bloggs@a.b"]
-    + ["a@b..c", "a@.b", "a@b.", "a@-b", "a@b-", "a@b_c", "joe@invalid=domain.com", "a@[127.0.0.300]", "a@[1.2.3]"]
-    + ["a@b, c@d", '"a@b', 'a"b"@c', "a@[IPv6:12345::]", "a@[::1]", "ä@example.com", "a@ä.com", '"\n"@a', "Joe <a@b.c>"]
-    + ["a@[IPv6:1:2:3:4:5:6:7::]"],  # RFC 5321 wants :: to stand for two groups at least
+    [
+        "2962",
+        "@example.com",
+        "joe@",
+        ".test@example.com",
+        "test.@example.com",
+        "te..st@example.com",
+        "joe bloggs@a.b",
+        "a@b..c",
+        "a@.b",
+        "a@b.",
+        "a@-b",
+        "a@b-",
+        "a@b_c",
+        "joe@invalid=domain.com",
+        "a@[127.0.0.300]",
+        "a@[1.2.3]",
+        "a@b, c@d",
+        '"a@b',
+        'a"b"@c',
+        "a@[IPv6:12345::]",
+        "a@[::1]",
+        "ä@example.com",
+        "a@ä.com",
+        '"\n"@a',
+        "Joe <a@b.c>",
+        "a@[IPv6:1:2:3:4:5:6:7::]",
+    ],  # RFC 5321 wants :: to stand for two groups at least
 )
 def test_not_mailboxes(text: str) -> None:
     assert not accepts("email", text)
@@ -145,6 +196,6 @@ def test_jsonschema_agrees_with_every_word(name: str) -> None:
 
 
 def test_every_format_of_the_draft_is_enforced_or_refused() -> None:
-    named = {name for name in Draft202012Validator.FORMAT_CHECKER.checkers}
+    named = set(Draft202012Validator.FORMAT_CHECKER.checkers)
     assert named <= FORMATS.keys() | UNENFORCED
     assert not FORMATS.keys() & UNENFORCED

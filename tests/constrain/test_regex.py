@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 import tomllib
 import warnings
-from functools import lru_cache
+from functools import cache
 from itertools import product
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constrain.automaton import Automaton
-from constrain.codepoints import CodePoints
-from constrain.errors import LimitError, SpecError, UnsupportedError
-from constrain.expression import Expression, compile_expression, literal, union
+from constrain.errors import SpecError
+from constrain.expression import compile_expression
 from constrain.regex import Dialect, parse, search_expression, to_expression
 
 CASES = tomllib.loads((Path(__file__).parents[1] / "cases" / "regex.toml").read_text(encoding="utf-8"))
@@ -28,12 +25,12 @@ ALPHABET = "aAb1 \n"
 SHORT_TEXTS = ["".join(chars) for length in range(4) for chars in product("ab\n", repeat=length)]
 
 
-@lru_cache(maxsize=None)
+@cache
 def full(pattern: str, flags: str = "", dialect: Dialect = "python") -> Automaton:
     return compile_expression(to_expression(parse(pattern, flags=flags, dialect=dialect)))
 
 
-@lru_cache(maxsize=None)
+@cache
 def found(pattern: str, flags: str = "", dialect: Dialect = "python") -> Automaton:
     return compile_expression(search_expression(parse(pattern, flags=flags, dialect=dialect)))
 
@@ -49,8 +46,38 @@ def compiled(pattern: str, flags: str = "") -> re.Pattern[str]:
 
 def chars() -> st.SearchStrategy[str]:
     return st.sampled_from(
-        ["a", "A", "b", "1", r"\n", r"\x61", r"\141", r"\N{LATIN SMALL LETTER B}", r"\ ", ".", r"\d", r"\D", r"\w", r"\W"]
-        + [r"\s", r"\S", "[ab]", "[^a]", "[a-b1]", r"[^\w\n]", r"[\s1]", "[]b]", "[^]b]", "[B-a]", r"[\D]", "[a-]", "{", "}"]
+        [
+            "a",
+            "A",
+            "b",
+            "1",
+            r"\n",
+            r"\x61",
+            r"\141",
+            r"\N{LATIN SMALL LETTER B}",
+            r"\ ",
+            ".",
+            r"\d",
+            r"\D",
+            r"\w",
+            r"\W",
+        ]
+        + [
+            r"\s",
+            r"\S",
+            "[ab]",
+            "[^a]",
+            "[a-b1]",
+            r"[^\w\n]",
+            r"[\s1]",
+            "[]b]",
+            "[^]b]",
+            "[B-a]",
+            r"[\D]",
+            "[a-]",
+            "{",
+            "}",
+        ]
     )
 
 
@@ -60,7 +87,9 @@ def anchors() -> st.SearchStrategy[str]:
 
 def groups(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     opening = st.sampled_from(["(", "(?:", "(?i:", "(?-i:", "(?s:", "(?-s:", "(?a:", "(?x:", "(?u:", "(?is-x:"])
-    quantifier = st.sampled_from(["", "?", "*", "+", "??", "*?", "+?", "{2}", "{,2}", "{1,}", "{0}", "{1,3}?", "{,}", "{3}"])
+    quantifier = st.sampled_from(
+        ["", "?", "*", "+", "??", "*?", "+?", "{2}", "{,2}", "{1,}", "{0}", "{1,3}?", "{,}", "{3}"]
+    )
     group = st.tuples(opening, inner, st.just(")")).map("".join)
     return st.one_of(
         st.tuples(st.one_of(group, chars()), quantifier).map("".join),

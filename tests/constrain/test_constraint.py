@@ -1,0 +1,98 @@
+"""Compiling: cached, saved and loaded, explained, and refused with named errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import constrain
+from constrain.constraint import Constraint, as_vocabulary, compile
+from constrain.errors import SpecError, UnsatisfiableError, VocabularyError
+from constrain.specs import Choice, Regex
+from constrain.vocabulary import Vocabulary
+from tests.tokenizers import fast, small_tokenizer
+
+AB = Vocabulary([b"a", b"b", b"ab", None], [3])
+
+
+def test_equal_languages_share_one_token_automaton() -> None:
+    assert compile(Regex("a|ab"), AB).tokens is compile(Choice(["ab", "a"]), AB).tokens
+    assert compile(Regex("a"), AB).tokens is not compile(Regex("a"), Vocabulary([b"a", None], [1])).tokens
+
+
+def test_a_tokenizer_is_read_once() -> None:
+    tokenizer = fast(small_tokenizer("gpt2"))
+    assert as_vocabulary(tokenizer) is as_vocabulary(tokenizer)
+
+
+def test_a_bare_tokenizer_will_do() -> None:
+    assert as_vocabulary(small_tokenizer("gpt2")) == as_vocabulary(fast(small_tokenizer("gpt2")))
+
+
+def test_no_tokenizer_is_an_error() -> None:
+    with pytest.raises(VocabularyError, match="needs a tokenizer"):
+        compile(Regex("a"), None)
+
+
+def test_shortest_longest_and_text() -> None:
+    constraint = compile(Regex("a(ab){0,2}"), AB)
+    assert (constraint.shortest, constraint.longest) == (1, 5)
+    assert compile(Regex("a*"), AB).longest is None
+    assert constraint.text([0, 2, 3, 0]) == "aab"
+
+
+def test_what_the_vocabulary_cannot_spell_is_refused() -> None:
+    with pytest.raises(UnsatisfiableError, match="cannot spell any text of regex 'c'"):
+        compile(Regex("c"), AB)
+
+
+def test_an_empty_language_is_refused() -> None:
+    with pytest.raises(UnsatisfiableError, match="no text satisfies"):
+        compile(Regex(r"[^\s\S]"), AB)
+
+
+def test_states_advance_to_the_end_of_turn_and_stay_there() -> None:
+    constraint = compile(Regex("ab?"), AB)
+    state = constraint.advance(0, [0])
+    assert not constraint.is_complete(state), "a b may follow"
+    assert constraint.is_complete(constraint.advance(state, [1]))
+    done = constraint.advance(state, [3, 0, 0])
+    assert done == constraint.tokens.done
+    assert constraint.is_complete(done)
+
+
+def test_a_saved_constraint_comes_back_the_same(tmp_path: Path) -> None:
+    constraint = compile(Regex("(ab|b){1,3}"), AB)
+    constraint.save(tmp_path / "c.npz")
+    loaded = Constraint.load(tmp_path / "c.npz", Regex("(ab|b){1,3}"), AB)
+    assert np.array_equal(loaded.masks(5), constraint.masks(5))
+    assert loaded.tokens.classes == constraint.tokens.classes
+
+
+@pytest.mark.parametrize(
+    ("pattern", "vocabulary"), [("(ab|b){1,4}", AB), ("(ab|b){1,3}", Vocabulary([b"ab", b"b", None], [2]))]
+)
+def test_a_saved_constraint_belongs_to_its_spec_and_vocabulary(
+    tmp_path: Path, pattern: str, vocabulary: Vocabulary
+) -> None:
+    compile(Regex("(ab|b){1,3}"), AB).save(tmp_path / "c.npz")
+    with pytest.raises(SpecError, match="another specification or vocabulary"):
+        Constraint.load(tmp_path / "c.npz", Regex(pattern), vocabulary)
+
+
+def test_explain_counts_states_classes_and_tokens() -> None:
+    constraint = compile(Regex("a{2,4}"), AB)
+    text = constraint.explain()
+    assert "regex 'a{2,4}'" in text
+    assert f"{constraint.spec.automaton.states} states" in text
+    assert "tokens needed:  2 to 4" in text
+    assert "unbounded" in compile(Regex("a*"), AB).explain()
+
+
+def test_the_public_face_has_every_name_it_lists() -> None:
+    for name in constrain.__all__:
+        assert getattr(constrain, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = constrain.nothing
