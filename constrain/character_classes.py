@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from functools import cache, lru_cache
 from itertools import groupby
 
@@ -89,27 +90,33 @@ def _categories() -> dict[str, CodePoints]:
 def ignore_case(points: CodePoints, *, ascii_only: bool = False) -> CodePoints:
     """`points` and all their case partners: what Python's `re` matches for them under IGNORECASE.
 
-    c and d are partners when upper(first(lower(c))) = upper(first(lower(d))), where `first` cuts the lower case of
-    U+0130, the only one longer than a character. In ASCII mode only a-z and A-Z have partners.
+    c and d are partners when upper(first(lower(c))) = upper(first(lower(d))); `first` matters for U+0130 only, whose
+    lower case is two characters. In ASCII mode only a-z and A-Z have partners.
     """
-    partners = _ascii_partners() if ascii_only else _unicode_partners()
-    extra = "".join(group for char, group in partners.items() if char in points)
-    return points | CodePoints.of(extra)
+    chars, groups = _ascii_partners() if ascii_only else _unicode_partners()
+    found = (groups[bisect_left(chars, lo) : bisect_right(chars, hi)] for lo, hi in points.ranges)
+    return points | CodePoints.of("".join(group for some in found for group in some))
 
 
 @cache
-def _ascii_partners() -> dict[str, str]:
-    return {char: char.swapcase() for lo, hi in _LETTERS.ranges for char in map(chr, range(lo, hi + 1))}
+def _ascii_partners() -> tuple[list[int], list[str]]:
+    """The code points that have a case, ascending, and beside them their partners."""
+    chars = [chr(point) for lo, hi in _LETTERS.ranges for point in range(lo, hi + 1)]
+    return [ord(char) for char in chars], [char.swapcase() for char in chars]
 
 
 @cache
-def _unicode_partners() -> dict[str, str]:
+def _unicode_partners() -> tuple[list[int], list[str]]:
     text = _all_text()
     blocks = (text[start : start + 256] for start in range(0, len(text), 256))  # most have no case at all
-    cased = [block for block in blocks if block.lower() != block or block.upper() != block]
+    candidates = "".join(block for block in blocks if block.lower() != block or block.upper() != block)
+    cased = [char for char in candidates if char.lower() != char or char.upper() != char]
     groups: dict[str, str] = {}
-    for char in "".join(cased):
-        if char.lower() != char or char.upper() != char:
-            key = char.lower()[0].upper()
-            groups[key] = groups.get(key, "") + char
-    return {char: group for group in groups.values() for char in group}
+    for char in cased:
+        key = _folded(char)
+        groups[key] = groups.get(key, "") + char
+    return [ord(char) for char in cased], [groups[_folded(char)] for char in cased]
+
+
+def _folded(char: str) -> str:
+    return char.lower()[0].upper()

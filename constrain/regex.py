@@ -79,6 +79,7 @@ def search_expression(node: Node, encode: Callable[[CodePoints], Expression] = u
 
 def _spell(node: Node, encode: Callable[[CodePoints], Expression]) -> Expression:
     """The anchor-free tree `node` over code points, as an expression over bytes."""
+    assert not isinstance(node, Anchor)
     match node:
         case Chars(points):
             return encode(points)
@@ -88,8 +89,6 @@ def _spell(node: Node, encode: Callable[[CodePoints], Expression]) -> Expression
             return expression.union(*(_spell(branch, encode) for branch in branches))
         case Repeat(part, low, high):
             return expression.repeat(_spell(part, encode), low, high)
-        case Anchor():
-            raise AssertionError("anchors are gone after splitting")
 
 
 def _needed(node: Node, *, last: bool) -> Node:
@@ -249,6 +248,7 @@ def _extent(node: Node) -> tuple[int, int]:
 
 def _matches(node: Node, text: Literal["", "\n"]) -> bool:
     """Is `text` in the language of this anchor-free tree?"""
+    assert not isinstance(node, Anchor)
     match node:
         case Chars(points):
             return bool(text) and text in points
@@ -263,8 +263,6 @@ def _matches(node: Node, text: Literal["", "\n"]) -> bool:
             if text:
                 return high != 0 and _matches(part, text) and (low <= 1 or _matches(part, ""))
             return low == 0 or _matches(part, "")
-        case Anchor():
-            raise AssertionError("anchors are gone after splitting")
 
 
 def _concat(*parts: Node) -> Node:

@@ -3,6 +3,9 @@
 Two dialects share one recursive-descent parser: Python's `re`, and ECMA-262 with its `u` flag (what JSON Schema's
 `pattern` means). In the Python dialect `re.compile` is asked first, so that malformed patterns get its message and
 position, and the parser below only ever sees well-formed ones.
+
+The ECMA dialect also takes what every engine reads alike without the `u` flag: `]`, `{` and `}` standing alone, and
+escaped punctuation such as `\\-` or `\\@` outside classes. A group name may be given twice.
 """
 
 from __future__ import annotations

@@ -174,17 +174,16 @@ class TokenPosterior:
         return self._tokens(walk(graph, peaks, values), None), values[0, graph.start]
 
     def map(self) -> Tensor:
-        """int64 `[B, L]`: the most probable valid canvas; behind the end of turn, the model's own favourites."""
+        """int64 `[B, L]`: the most probable valid canvas; behind the end of turn it is repeated, whatever the model says."""
         return self._best[0]
 
     def probability(self) -> Tensor:
         """float64 `[B]`: the posterior probability of `map()`, its tail left out."""
         return (self._best[1] - self.log_z).exp().clamp(max=1.0)
 
-    def sample(self, generator: torch.Generator | None) -> Tensor:
+    def sample(self, generator: torch.Generator) -> Tensor:
         """int64 `[B, L]`: one exact joint draw."""
-        source = generator if generator is not None else torch.default_generator
-        return self._tokens(walk(self.canvas.graph, self.mass, self.beta, source), source)
+        return self._tokens(walk(self.canvas.graph, self.mass, self.beta, generator), generator)
 
     def shape(self) -> Tensor:
         """The shaped logits, `[B, L, V]` like the model's: their softmax is the posterior marginal of each position."""
@@ -196,18 +195,21 @@ class TokenPosterior:
     def _tokens(self, path: Tensor, generator: torch.Generator | None) -> Tensor:
         """Choose a token within each class of `path`: the likeliest, or a draw if there is a generator.
 
-        In the tail any class may stand: there the class itself is chosen first, from the model's own distribution.
+        In the tail anything may stand: a draw takes its class, too, from the model's own distribution; the best canvas
+        repeats the end of turn, so that it does not change with tokens that mean nothing.
         """
         out = torch.empty_like(path)
         column = 0
         for row, (table, scores) in enumerate(zip(self.canvas.tables, self.rows, strict=True)):
             label = path[row] - column
             column += table.columns
-            anything = scores.peak if generator is None else scores.mass
-            anything = anything.masked_fill(table.offsets.diff() == 0, -torch.inf)
-            free = anything.argmax(1) if generator is None else _draw(anything, generator)
-            label = torch.where(label == table.columns - 1, free, label)
+            if generator is not None:
+                anything = scores.mass.masked_fill(table.offsets.diff() == 0, -torch.inf)
+                label = torch.where(label == table.columns - 1, _draw(anything, generator), label)
             for k in sorted(set(label.tolist())):
+                if k == table.columns - 1:
+                    out[row, label == k] = table.order[-1]  # the last class holds the end-of-turn tokens
+                    continue
                 members = table.order[table.offsets[k] : table.offsets[k + 1]]
                 positions = (label == k).nonzero().squeeze(1)
                 for block in positions.split(max(1, _BLOCK // len(members))):

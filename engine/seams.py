@@ -83,7 +83,7 @@ class Posterior(Protocol):
         """bool `[B]`: the constraint leaves one string."""
         ...
 
-    def sample(self, generator: torch.Generator | None) -> Tensor:
+    def sample(self, generator: torch.Generator) -> Tensor:
         """One joint draw, int64 `[B, L]`."""
         ...
 

@@ -42,7 +42,7 @@ class UnconstrainedPosterior:
         self.undecided = torch.ones_like(self.entropy, dtype=torch.bool)
         self._peaks: Tensor = marginals.logits.amax(-1)
 
-    def sample(self, generator: torch.Generator | None) -> Tensor:
+    def sample(self, generator: torch.Generator) -> Tensor:
         probabilities = torch.softmax(self.logits, dim=-1, dtype=torch.float32)
         draw = torch.multinomial(probabilities.flatten(0, 1), num_samples=1, generator=generator)
         return draw.view(self.logits.shape[:-1])

@@ -1,6 +1,6 @@
 """What a constraint costs in one pass, beside what transformers does in one pass without any.
 
-    python tests/bench/step.py [--json] [--threads 2] [--repeats 5]
+    python tests/bench/step.py [--json] [--threads 2] [--repeats 5] [--cpu]
 
 One pass is everything after the model's forward, at the size of DiffusionGemma: one row, a canvas of 256 positions,
 262,144 ids, the order schema. Ours is the very loop that decodes (`refine`): temperature, posterior, joint sample, MAP
@@ -22,10 +22,12 @@ from __future__ import annotations
 import json
 import math
 import statistics
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
 
@@ -42,6 +44,8 @@ from transformers.models.diffusion_gemma.generation_diffusion_gemma import (
     StableAndConfidentStoppingCriteria,
 )
 
+sys.path.append(str(Path(__file__).parents[2]))  # for `tests`, where this runs as a script
+
 from constrain.constraint import Constraint, compile
 from constrain.engine.diffusion_gemma import DiffusionGemma, Settings
 from constrain.engine.posterior import TokenConstraints
@@ -54,6 +58,8 @@ from tests.models import tiny_model
 from tests.tokenizers import tekken_path
 
 __all__ = ["main", "measure"]
+
+Clock = Callable[[], float]
 
 PASSES = 48
 NEVER = 1e-12  # nats: a confidence that no pass reaches, so that stop rules are evaluated and never stop
@@ -75,14 +81,14 @@ PARTS = {
 class Timed:
     """`subject` behind a stopwatch: what is read from it and called on it is timed under its name in PARTS."""
 
-    def __init__(self, subject: Any, seconds: defaultdict[str, float]) -> None:
-        self._subject, self._seconds = subject, seconds
+    def __init__(self, subject: Any, seconds: defaultdict[str, float], clock: Clock) -> None:
+        self._subject, self._seconds, self._clock = subject, seconds, clock
 
     @contextmanager
     def _watch(self, name: str) -> Iterator[None]:
-        begin = time.perf_counter()
+        begin = self._clock()
         yield
-        self._seconds[PARTS[name]] += time.perf_counter() - begin
+        self._seconds[PARTS[name]] += self._clock() - begin
 
     def __getattr__(self, name: str) -> Any:
         if name not in PARTS:
@@ -98,7 +104,7 @@ class Timed:
         def call(*arguments: Any) -> Any:
             with self._watch(name):
                 value = function(*arguments)
-            return Timed(value, self._seconds) if name == "posterior" else value
+            return Timed(value, self._seconds, self._clock) if name == "posterior" else value
 
         return call
 
@@ -111,16 +117,18 @@ def network_of(logits: Tensor) -> Any:
     return network
 
 
-def constrained_passes(logits: Tensor, constraint: Constraint, seconds: defaultdict[str, float]) -> Iterator[object]:
+def constrained_passes(
+    logits: Tensor, constraint: Constraint, seconds: defaultdict[str, float], clock: Clock
+) -> Iterator[object]:
     """The refine loop, one item per pass; `seconds` fills up with the time of each part."""
     length = logits.shape[1]
     denoiser = DiffusionGemma(network_of(logits), torch.ones((1, 1), dtype=torch.int64), torch.ones((1, 1)), SETTINGS)
-    begin = time.perf_counter()
+    begin = clock()
     canvas = TokenConstraints([constraint]).canvas(length, length)
-    seconds["canvas"] = time.perf_counter() - begin
+    seconds["canvas"] = clock() - begin
     yield from refine(
-        Timed(denoiser, seconds),
-        Timed(canvas, seconds),
+        Timed(denoiser, seconds, clock),
+        Timed(canvas, seconds, clock),
         max_passes=PASSES,
         stop=StopRule(certain=1.0, stability=1, confidence=NEVER),
         generator=torch.Generator().manual_seed(0),
@@ -180,18 +188,18 @@ def peaked_logits(length: int, vocabulary: Vocabulary, text: bytes) -> Tensor:
     return logits
 
 
-def measure(logits: Tensor, constraint: Constraint, repeats: int) -> dict[str, Any]:
+def measure(logits: Tensor, constraint: Constraint, repeats: int, clock: Clock) -> dict[str, Any]:
     """Seconds per pass of either side, medians over `repeats` after a first pass each, and ours by part."""
     seconds: defaultdict[str, float] = defaultdict(float)
-    ours, theirs = constrained_passes(logits, constraint, seconds), stock_passes(logits)
+    ours, theirs = constrained_passes(logits, constraint, seconds, clock), stock_passes(logits)
     times: dict[str, list[float]] = {"ours": [], "theirs": []}
     parts: list[dict[str, float]] = []
     for _ in range(repeats + 1):
         before = dict(seconds)
         for name, passes in (("ours", ours), ("theirs", theirs)):
-            begin = time.perf_counter()
+            begin = clock()
             next(passes)
-            times[name].append(time.perf_counter() - begin)
+            times[name].append(clock() - begin)
         parts.append({part: seconds[part] - before.get(part, 0.0) for part in dict.fromkeys(PARTS.values())})
     mine, stock = (statistics.median(times[name][1:]) for name in ("ours", "theirs"))
     split = {part: statistics.median(row[part] for row in parts[1:]) for part in parts[0]}
@@ -202,19 +210,21 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     threads: Annotated[int, typer.Option(help="Threads of torch.")] = 2,
     repeats: Annotated[int, typer.Option(help="Passes timed on each side.")] = 5,
+    cpu: Annotated[bool, typer.Option("--cpu", help="Count processor time, for a machine that is busy.")] = False,
     schema: Annotated[str, typer.Option(help=f"One of {', '.join(SCHEMAS)}.")] = "order",
     length: Annotated[int, typer.Option(help="Positions of the canvas.")] = 256,
     size: Annotated[int, typer.Option(help="Ids of the vocabulary.")] = 262_144,
 ) -> None:
     """One constrained pass against one of transformers' own."""
     torch.set_num_threads(threads)
+    clock = time.process_time if cpu else time.perf_counter
     vocabulary = resized(Vocabulary.from_tekken(tekken_path()), size)
     constraint = compile(JsonSchema(SCHEMAS[schema]), vocabulary)
     logits = {
         "peaked": lambda: peaked_logits(length, vocabulary, json.dumps(ANSWERS[schema]).encode()),
         "random": lambda: random_logits(length, size),
     }
-    kinds = {kind: measure(make(), constraint, repeats) for kind, make in logits.items()}
+    kinds = {kind: measure(make(), constraint, repeats, clock) for kind, make in logits.items()}
     ratio = max(row["ratio"] for row in kinds.values())
     result = {"ratio": ratio, "threads": threads, "schema": schema, "length": length, "vocabulary": size, **kinds}
     if as_json:

@@ -7,7 +7,7 @@ import random
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constrain.errors import SpecError, UnsupportedError
@@ -32,6 +32,7 @@ PATTERNS = [
 ]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(PATTERNS), st.text('abc"\\\t é\x1d\u0660\ufeff', max_size=4))
 def test_strings_with_a_match(pattern: str, text: str) -> None:
     content = json.dumps(text, ensure_ascii=False)[1:-1].encode()

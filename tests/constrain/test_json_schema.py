@@ -369,7 +369,7 @@ def nested(levels: int, around: Callable[[Any], Any]) -> Any:
         lambda inner: {"type": "object", "properties": {"a": inner}, "required": ["a"], "additionalProperties": False},
         lambda inner: {"type": "object", "properties": {"a": inner}, "additionalProperties": False},
         lambda inner: {"type": "array", "items": inner, "minItems": 1},
-        lambda inner: {"type": "array", "prefixItems": [{"type": "null"}], "items": inner, "maxItems": 4},
+        lambda inner: {"type": "array", "prefixItems": [{"type": "null"}, inner], "items": False},
         lambda inner: {"anyOf": [{"type": "null"}, inner]},
     ],
 )

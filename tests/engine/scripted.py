@@ -71,7 +71,7 @@ class Conclusion:
     forced: Tensor
     certainty: Tensor
 
-    def sample(self, generator: torch.Generator | None) -> Tensor:
+    def sample(self, generator: torch.Generator) -> Tensor:
         return self.map()
 
     def map(self) -> Tensor:

@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, partial
-from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Optional
 
@@ -31,23 +30,23 @@ from tokenizers import AddedToken
 from torch import Tensor
 from typing_extensions import NotRequired, TypedDict
 
+from constrain.constraint import compile
 from constrain.engine.model import Model, from_transformers
 from constrain.engine.result import Result
-from constrain.engine.stopping import REASONS, StopRule
+from constrain.engine.stopping import StopRule
 from constrain.specs import Choice, JsonSchema, PythonType, Regex, Spec
 from tests.models import tiny_model
 from tests.tokenizers import KINDS, fast
 
 PAD, EOS, _, END_OF_TURN = range(4)
 NEVER = StopRule(certain=None, confidence=None)
-SEEDS = range(5)
-BUDGETS = (1, 2, 48)
-ROOM, LONG_ROOM = 100, 480  # tokens: more than the shortest output of every spec needs, a multiple of no canvas
+TIGHT, ROOM, LONG_ROOM = 59, 100, 470
+"""Tokens: about what the shortest outputs of few(), of all short and of all long cases need; no multiple of a canvas."""
 
 CANVAS = {"gpt2": 24, "gemma": 40}
 """The kinds of vocabulary (byte-level BPE, SentencePiece with byte fallback) and the canvas of the model for each."""
 
-JUNCTIONS = ('{"', '"}', '"},', '","', '": "', '"]', "}, {", "[[", "]]", "null", "-1", "0.0", "\\u00", '\\"', "  }")
+JUNCTIONS = ('{"', '"}', '"},', '","', '": "', '"]', "}, {", "[[", "]]", "null", "-1", "0.", "\\u00", '\\"', "  }")
 """Tokens that span the places where one part of a document ends and another begins."""
 
 
@@ -188,7 +187,26 @@ def cases(*, long: bool = False) -> tuple[Case, ...]:
     return tuple(case for case in data if case.long is long)
 
 
-def named(*names: str) -> tuple[Case, ...]:
+@cache
+def few() -> tuple[Case, ...]:
+    """A case of every sort, cheap enough for many passes."""
+    names = {
+        "array of objects",
+        "tuple",
+        "open object",
+        "enum of strings, not all ASCII",
+        "union of objects",
+        "number bounds",
+        "nullable in three spellings",
+        "counted code points",
+        "date",
+        "counters in counters",
+        "one string over several canvases",
+        "lazy and unbounded",
+        "sentences",
+        "Python: model",
+        "Python: moment",
+    }
     chosen = tuple(case for case in cases() if case.name in names)
     assert len(chosen) == len(names)
     return chosen
@@ -222,17 +240,15 @@ def faults(chosen: Sequence[Case], results: Sequence[Result]) -> Iterator[str]:
     for case, result in zip(chosen, results, strict=True):
         try:
             assert result.complete
-            assert result.stop_reason in REASONS[1:] + ("budget",)
             assert case.judge(result.text, result.value), "the judge says no"
-        except Exception as error:
+        except Exception as error:  # whatever goes wrong is the finding
             yield f"{case.name}: {result.text!r}: {type(error).__name__}: {error}"
-        except AssertionError as error:
-            yield f"{case.name}: {result.text!r}: {error}"
 
 
 def assert_all_valid(chosen: Sequence[Case], model: Model, **options: Any) -> list[Result]:
     results = model.generate(["the name"] * len(chosen), [case.spec for case in chosen], **options)
     assert not list(faults(chosen, results))
+    assert {result.stop_reason for result in results} <= {"forced", "certain", "stable", "budget"}
     return results
 
 
@@ -263,26 +279,30 @@ def insisting_on(kind: str, text: str) -> Model:
 def broken(how: str) -> Callable[[Tensor], Tensor]:
     generator = torch.Generator().manual_seed(0)
 
-    def change(logits: Tensor) -> Tensor:
-        chosen = torch.rand(logits.shape[:2], generator=generator) < 0.4
-        match how:
-            case "all of some positions are NaN":
-                return logits.masked_fill(chosen[..., None], torch.nan)
-            case "some tokens are NaN":
-                return logits.masked_fill(torch.rand(logits.shape, generator=generator) < 0.01, torch.nan)
-            case "everything is NaN":
-                return torch.full_like(logits, torch.nan)
-            case "some tokens are infinite":
-                return logits.masked_fill(torch.rand(logits.shape, generator=generator) < 0.01, torch.inf)
-            case "most tokens are impossible":
-                return logits.masked_fill(torch.rand(logits.shape, generator=generator) < 0.9, -torch.inf)
-            case "everything is impossible":
-                return torch.full_like(logits, -torch.inf)
-            case "differences overflow":
-                return logits.sign() * torch.finfo(logits.dtype).max
-        raise AssertionError(how)
+    def some(share: float, shape: Sequence[int]) -> Tensor:
+        return torch.rand(tuple(shape), generator=generator) < share
 
-    return change
+    changes: dict[str, Callable[[Tensor], Tensor]] = {
+        "some positions are NaN": lambda x: x.masked_fill(some(0.4, (*x.shape[:2], 1)), torch.nan),
+        "some tokens are NaN": lambda x: x.masked_fill(some(0.01, x.shape), torch.nan),
+        "everything is NaN": lambda x: torch.full_like(x, torch.nan),
+        "some tokens are infinite": lambda x: x.masked_fill(some(0.01, x.shape), torch.inf),
+        "most tokens are impossible": lambda x: x.masked_fill(some(0.9, x.shape), -torch.inf),
+        "everything is impossible": lambda x: torch.full_like(x, -torch.inf),
+        "differences overflow": lambda x: x.sign() * torch.finfo(x.dtype).max,
+    }
+    return changes[how]
+
+
+BREAKS = (
+    "some positions are NaN",
+    "some tokens are NaN",
+    "everything is NaN",
+    "some tokens are infinite",
+    "most tokens are impossible",
+    "everything is impossible",
+    "differences overflow",
+)
 
 
 def test_the_judge_knows_the_formats() -> None:
@@ -311,8 +331,8 @@ def test_long_outputs_are_valid_after_one_pass() -> None:
 
 @pytest.mark.parametrize("sharpness", [1.0, 30.0])
 def test_outputs_are_valid_after_many_passes(sharpness: float) -> None:
-    chosen = named("union of objects", "date", "enum of strings, not all ASCII", "counters in counters", "Python: model")
-    assert_all_valid(chosen, random_model("gpt2", sharpness=sharpness), max_passes=48, max_new_tokens=60, stop=NEVER)
+    results = assert_all_valid(few(), random_model("gpt2", sharpness=sharpness), max_passes=48, max_new_tokens=TIGHT)
+    assert max(result.passes for result in results) > 48
 
 
 @pytest.mark.parametrize("favourite", ["9", "0", '"', "\\", " ", '{"', "é"])
@@ -321,39 +341,33 @@ def test_outputs_of_a_model_that_insists_on_one_token_are_valid(favourite: str) 
     assert ROOM - 2 <= max(len(result.token_ids) for result in results) <= ROOM
 
 
-@pytest.mark.parametrize(
-    "how",
-    [
-        "all of some positions are NaN",
-        "some tokens are NaN",
-        "everything is NaN",
-        "some tokens are infinite",
-        "most tokens are impossible",
-        "everything is impossible",
-        "differences overflow",
-    ],
-)
+@pytest.mark.parametrize("how", BREAKS)
 def test_outputs_of_a_broken_model_are_valid(how: str) -> None:
-    assert_all_valid(cases(), disturbed("gemma", broken(how)), max_passes=2, max_new_tokens=ROOM)
+    assert_all_valid(few(), disturbed("gemma", broken(how)), max_passes=3, max_new_tokens=TIGHT, stop=NEVER)
 
 
 @pytest.mark.parametrize("temperature", [1e-40, 1e-6, 1e6, 1e38])
 def test_outputs_are_valid_at_any_temperature(temperature: float) -> None:
     extreme = model("gpt2", t_min=temperature, t_max=temperature)
-    assert_all_valid(cases(), extreme, max_passes=2, max_new_tokens=ROOM, seed=1)
+    assert_all_valid(few(), extreme, max_passes=3, max_new_tokens=TIGHT, seed=1)
 
 
 @pytest.mark.parametrize("kind", CANVAS)
 def test_every_draft_of_a_last_canvas_is_valid(kind: str) -> None:
-    chosen = [case for case in cases() if random_model(kind)]
-    for drafts in random_model(kind, sharpness=30.0).stream(
-        ["the"] * len(chosen), [case.spec for case in chosen], max_passes=4, max_new_tokens=CANVAS[kind], stop=NEVER
-    ):
-        assert not list(faults(chosen, drafts))
+    some, room = random_model(kind, sharpness=30.0), CANVAS[kind]
+    chosen = [case for case in cases() if compile(case.spec, some.vocabulary).shortest <= room]
+    assert len(chosen) >= 30
+    prompts, specs = ["the"] * len(chosen), [case.spec for case in chosen]
+    drafts = list(some.stream(prompts, specs, max_passes=4, max_new_tokens=room, stop=NEVER))
+    assert len(drafts) == 4
+    assert not [fault for draft in drafts for fault in faults(chosen, draft)]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "passes", "seed", "long"), product(CANVAS, BUDGETS, SEEDS, [False, True]))
+@pytest.mark.parametrize("long", [False, True])
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("passes", [1, 2, 48])
+@pytest.mark.parametrize("kind", CANVAS)
 def test_sweep(kind: str, passes: int, seed: int, long: bool) -> None:
     chosen, room = cases(long=long), LONG_ROOM if long else ROOM
     some = random_model(kind, sharpness=30.0 if seed % 2 else 1.0)
