@@ -6,7 +6,7 @@ into the minimal `Automaton`. An `Automaton` may itself be a leaf, which is how 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 _POSITIONS_PER_STATE = 16  # NFA positions allowed per allowed DFA state, so that hopeless inputs fail before expansion
+_EDGES_PER_STATE = 32  # members of subsets visited per allowed DFA state: some seconds, where subsets grow and grow
 
 
 @dataclass(frozen=True)
@@ -82,19 +83,23 @@ def literal(data: bytes) -> Expression:
 
 def byte_range(low: int, high: int) -> Expression:
     """One byte between `low` and `high`, both included."""
-    return ByteSet((1 << (high + 1)) - (1 << low))
+    return Literal(bytes([low])) if low == high else ByteSet((1 << (high + 1)) - (1 << low))
 
 
 def byte_set(members: Iterable[int]) -> Expression:
-    return ByteSet(sum(1 << byte for byte in set(members)))
+    distinct = set(members)
+    return Literal(bytes(distinct)) if len(distinct) == 1 else ByteSet(sum(1 << byte for byte in distinct))
 
 
 def concat(*parts: Expression) -> Expression:
     flat: list[Expression] = []
     for part in parts:
-        flat += part.parts if isinstance(part, Concat) else [part]
-    kept = [part for part in flat if part != EMPTY]
-    return kept[0] if len(kept) == 1 else Concat(tuple(kept)) if kept else EMPTY
+        for piece in part.parts if isinstance(part, Concat) else (part,):
+            if isinstance(piece, Literal) and flat and isinstance(flat[-1], Literal):
+                flat[-1] = Literal(flat[-1].data + piece.data)
+            elif piece != EMPTY:
+                flat.append(piece)
+    return flat[0] if len(flat) == 1 else Concat(tuple(flat)) if flat else EMPTY
 
 
 def union(*parts: Expression) -> Expression:
@@ -208,7 +213,9 @@ class _Nfa:
                     start = self.add(part, start)
                 return start
             case Union(parts):
-                return self.join([self.add(part, start) for part in parts])
+                words = [part.data for part in parts if isinstance(part, Literal)]
+                others = [part for part in parts if not isinstance(part, Literal)]
+                return self.join([*self.add_words(words, start), *(self.add(part, start) for part in others)])
             case Repeat(part, low, high):
                 return self.add_repeat(part, low, high, start)
             case Automaton():
@@ -219,6 +226,21 @@ class _Nfa:
                     self.edges[base + state] += [(mask, base + target) for mask, target in row]
                 self.silent[start].append(base)
                 return self.join((base + np.flatnonzero(expression.accepting)).tolist())
+
+    def add_words(self, words: list[bytes], start: int) -> list[int]:
+        """The ends of all words, which share their beginnings: a trie."""
+        child: dict[tuple[int, int], int] = {}
+        ends = []
+        for word in words:
+            state = start
+            for byte in word:
+                following = child.get((state, byte))
+                if following is None:
+                    following = child[state, byte] = self.state()
+                    self.edges[state].append((1 << byte, following))
+                state = following
+            ends.append(state)
+        return ends
 
     def add_repeat(self, part: Expression, low: int, high: int | None, start: int) -> int:
         if high is not None and high > 1 and _nullable(part):
@@ -240,31 +262,21 @@ class _Nfa:
 
 def _determinize(nfa: _Nfa, final: int, max_states: int) -> Automaton:
     """The subset construction with symbolic edges: per subset, its outgoing masks are split into disjoint atoms."""
-    closures: list[frozenset[int] | None] = [None] * len(nfa.edges)
-
-    def closure(state: int) -> frozenset[int]:
-        known = closures[state]
-        if known is None:
-            seen, stack = {state}, [state]
-            while stack:
-                for target in nfa.silent[stack.pop()]:
-                    if target not in seen:
-                        seen.add(target)
-                        stack.append(target)
-            # states without edges matter only as the final one
-            known = closures[state] = frozenset(s for s in seen if nfa.edges[s] or s == final)
-        return known
-
-    start = closure(0)
+    edges = _ClosedEdges(nfa, final)
+    start = edges.closure(0)
     number: dict[frozenset[int], int] = {start: 0}
     queue = [start]
     source: list[int] = []
     label: list[int] = []
     target: list[int] = []
     mask_number: dict[int, int] = {}
+    work, budget = 0, max_states * _EDGES_PER_STATE
     for subset in queue:
         here = number[subset]
-        for mask, reached in _atoms([edge for state in subset for edge in nfa.edges[state]], closure):
+        work += len(subset)
+        if work > budget:
+            raise _over_budget(max_states, work // _EDGES_PER_STATE)
+        for mask, reached in _atoms([edges.of(state) for state in subset]):
             there = number.get(reached)
             if there is None:
                 there = number[reached] = len(queue)
@@ -285,30 +297,61 @@ def _determinize(nfa: _Nfa, final: int, max_states: int) -> Automaton:
     return Automaton.from_table(table, byte_class, accepting)
 
 
-def _atoms(
-    edges: list[tuple[int, int]], closure: Callable[[int], frozenset[int]]
-) -> Iterable[tuple[int, frozenset[int]]]:
-    """Disjoint `(mask, successor subset)` pairs equivalent to the given, possibly overlapping, NFA edges."""
-    by_mask: dict[int, frozenset[int]] = {}
-    for mask, state in edges:
-        reached = closure(state)
-        known = by_mask.get(mask)
-        by_mask[mask] = reached if known is None else known | reached
-    atoms: list[tuple[int, frozenset[int]]] = []
+class _ClosedEdges:
+    """An NFA without silent edges: each state's masks with all that they lead to, computed when first asked for."""
+
+    def __init__(self, nfa: _Nfa, final: int) -> None:
+        self.nfa = nfa
+        self.final = final
+        self.closures: dict[int, frozenset[int]] = {}
+        self.edges: dict[int, dict[int, frozenset[int]]] = {}
+
+    def closure(self, state: int) -> frozenset[int]:
+        """What `state` reaches silently; states without edges matter only as the final one."""
+        known = self.closures.get(state)
+        if known is None:
+            seen, stack = {state}, [state]
+            while stack:
+                for target in self.nfa.silent[stack.pop()]:
+                    if target not in seen:
+                        seen.add(target)
+                        stack.append(target)
+            known = frozenset(s for s in seen if self.nfa.edges[s] or s == self.final)
+            self.closures[state] = known
+        return known
+
+    def of(self, state: int) -> dict[int, frozenset[int]]:
+        known = self.edges.get(state)
+        if known is None:
+            grouped: dict[int, set[int]] = {}
+            for mask, target in self.nfa.edges[state]:
+                grouped.setdefault(mask, set()).update(self.closure(target))
+            known = self.edges[state] = {mask: frozenset(reached) for mask, reached in grouped.items()}
+        return known
+
+
+def _atoms(edges: list[dict[int, frozenset[int]]]) -> Iterable[tuple[int, frozenset[int]]]:
+    """Disjoint `(mask, successor subset)` pairs equivalent to the given, possibly overlapping, edges."""
+    by_mask: dict[int, set[int]] = {}
+    for row in edges:
+        for mask, reached in row.items():
+            by_mask.setdefault(mask, set()).update(reached)
+    atoms: list[tuple[int, set[int]]] = []
     covered = 0
-    for mask, reached in by_mask.items():
+    for mask, targets in by_mask.items():
         if mask & covered:
-            split: list[tuple[int, frozenset[int]]] = []
+            split: list[tuple[int, set[int]]] = []
             for other, others in atoms:
                 if shared := other & mask:
-                    split.append((shared, others | reached))
+                    split.append((shared, others | targets))
                 if own := other & ~mask:
                     split.append((own, others))
             atoms = split
         if fresh := mask & ~covered:
-            atoms.append((fresh, reached))
+            atoms.append((fresh, targets))
         covered |= mask
     merged: dict[frozenset[int], int] = {}
-    for mask, reached in atoms:
-        merged[reached] = merged.get(reached, 0) | mask
-    return [(mask, reached) for reached, mask in merged.items()]
+    for mask, targets in atoms:
+        subset = frozenset(targets)
+        merged[subset] = merged.get(subset, 0) | mask
+    return [(mask, subset) for subset, mask in merged.items()]

@@ -63,7 +63,7 @@ def check_size(schema: object) -> None:
         match value:
             case str():
                 characters += _length(value, place)
-            case Mapping():
+            case dict():
                 for name, item in value.items():
                     if not isinstance(name, str):
                         raise _not_json(name, place)

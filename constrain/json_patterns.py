@@ -13,7 +13,7 @@ from constrain.regex import parse, search_expression
 
 __all__ = ["pattern_content"]
 
-_DISPUTED = re.compile(r"\\[DWSs]|\[\^[^\]]*\\[dws]")
+_DISPUTED = re.compile(r"\\[DWSs]|\[\^(?:\\.|[^\]\\])*?\\[dws]", re.DOTALL)
 """Where ECMA-262 may match a character that Python's `re` does not, e.g. `\\W` an accented letter."""
 
 

@@ -106,7 +106,7 @@ def schema_language(
     depth = DEFAULT_DEPTH if max_depth is None else max_depth
     if depth < 0:
         raise SpecError(f"max_depth must not be negative, and is {depth}", keyword="max_depth")
-    reader = _Reader(schema)
+    reader = _Reader(schema, open_objects=additional_properties_default)
     values = reader.read(schema, "")
     writer = Writer(space, depth=depth, open_objects=additional_properties_default)
     expression = writer.expression(values) if values else NO_TEXT
@@ -132,10 +132,14 @@ def _space(whitespace: str) -> Expression:
 
 
 class _Reader:
-    """Reads one schema. Pointers in errors lead to the keyword, in the place where the schema stands."""
+    """Reads one schema. Pointers in errors lead to the keyword, in the place where the schema stands.
 
-    def __init__(self, root: Mapping[str, Any] | bool) -> None:
+    `unconstrained` are the places where any value may be written, `contradictions` those where no value may.
+    """
+
+    def __init__(self, root: Mapping[str, Any] | bool, *, open_objects: bool) -> None:
         self.root = root
+        self.open_objects = open_objects
         self.dialect = dialect_of(root) if isinstance(root, Mapping) else DIALECT
         self.known: dict[int, ValueSet] = {}
         self.reading: list[int] = []
@@ -260,7 +264,7 @@ class _Reader:
                 whole = bool(named) and "number" not in named
                 yield possible(_number(schema, whole=whole), "minimum", "exclusiveMinimum")
             if not named or "string" in named:
-                yield possible(_string(schema, at), "minLength", "pattern")
+                yield possible(_string(schema, at), "minLength", "pattern", "format")
             if not named or "array" in named:
                 yield possible(self.array(schema, at), "minItems")
             if not named or "object" in named:
@@ -276,13 +280,17 @@ class _Reader:
         return Array(items, tuple(prefix), _count(schema, "minItems") or 0, high)
 
     def object(self, schema: Mapping[str, Any], at: str) -> Object:
-        additional = self.read(schema.get("additionalProperties", True), join(at, "additionalProperties"))
+        stated, lists = "additionalProperties" in schema, "properties" in schema
+        place = join(at, "additionalProperties")
+        if stated:
+            additional = self.read(schema["additionalProperties"], place)
+        else:
+            additional = self.anything(place) if self.open_objects or not lists else ANY
         members = {
             name: self.read(each, join(at, "properties", name)) for name, each in schema.get("properties", {}).items()
         }
         required = schema.get("required", [])
         members |= {name: additional for name in required if name not in members}
-        stated, lists = "additionalProperties" in schema, "properties" in schema
         return Object(members, frozenset(required), additional, stated=stated, lists=lists)
 
 

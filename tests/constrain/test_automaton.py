@@ -182,6 +182,13 @@ def test_a_hopeless_counter_is_refused_before_it_is_expanded() -> None:
     assert caught.value.given > 10**10
 
 
+def test_subsets_that_grow_and_grow_have_a_budget() -> None:
+    anything = repeat(byte_set(b"ab"))
+    with pytest.raises(LimitError, match="more than 2,000 automaton states"):
+        compile_expression(concat(anything, repeat(literal(b"a"), 1900, 1900)), max_states=2000)
+    assert compile_expression(concat(anything, repeat(literal(b"a"), 9, 9))).states == 10
+
+
 def test_a_product_has_a_budget_too() -> None:
     a, b = (compile_expression(repeat(literal(b"a" * n))) for n in (97, 89))
     with pytest.raises(LimitError, match="combining two automata of 97 and 89 states"):

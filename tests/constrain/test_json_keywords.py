@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -185,6 +186,7 @@ def test_pointers() -> None:
         ({"const": "\ud800"}, "/const"),
         ({"a": {"\udfff": 1}}, "/a"),
         ({"a": (1, 2)}, "/a"),
+        ({"a": MappingProxyType({})}, "/a"),
     ],
 )
 def test_what_json_cannot_hold(value: Any, pointer: str) -> None:

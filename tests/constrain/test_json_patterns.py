@@ -42,7 +42,7 @@ def test_strings_with_a_match(pattern: str, text: str) -> None:
         assert not re.search(pattern, text)
 
 
-@pytest.mark.parametrize("pattern", [*PATTERNS, r"^\W+$", r"^[^\d]+$", r"^\S+$", r"^\s+$", r"[\W\d]"])
+@pytest.mark.parametrize("pattern", [*PATTERNS, r"^\W+$", r"^[^\d]+$", r"^\S+$", r"^\s+$", r"[\W\d]", r"^[^\]\d]$"])
 def test_python_finds_every_match_too(pattern: str) -> None:
     rng = random.Random(0)
     for length in range(100):

@@ -29,7 +29,7 @@ def value_sets(draw: st.DrawFn) -> ValueSet:
 
 
 @given(value_sets(), value_sets(), st.lists(documents(), max_size=10))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 def test_algebra(a: ValueSet, b: ValueSet, values: list[Any]) -> None:
     both, one = a & b, any_of([a, b])
     assert a.meets(b) == bool(both)
