@@ -110,6 +110,9 @@ def union(*parts: Expression) -> Expression:
 
 
 def repeat(part: Expression, low: int = 0, high: int | None = None) -> Expression:
+    """Between `low` and `high` copies of `part` (None: no limit); no string at all if that is impossible."""
+    if high is not None and low > high:
+        return NOTHING
     return part if (low, high) == (1, 1) else EMPTY if high == 0 else Repeat(part, low, high)
 
 

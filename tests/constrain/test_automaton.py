@@ -164,6 +164,10 @@ def test_a_counter_costs_the_counter_and_nothing_more() -> None:
     assert automaton.longest() == 2000
 
 
+def test_an_impossible_count_is_the_empty_language() -> None:
+    assert compile_expression(repeat(literal(b"a"), 3, 2)).is_empty()
+
+
 def test_optional_parts_repeated_stay_linear() -> None:
     assert compile_expression(repeat(optional(literal(b"ab")), 0, 500)).states == 1001
     assert compile_expression(repeat(repeat(literal(b"a")), 3, 9)).states == 1

@@ -28,7 +28,8 @@ def test_a_tokenizer_is_read_once() -> None:
 
 
 def test_a_bare_tokenizer_will_do() -> None:
-    assert as_vocabulary(small_tokenizer("gpt2")) == as_vocabulary(fast(small_tokenizer("gpt2")))
+    bare = as_vocabulary(small_tokenizer("gpt2"))
+    assert bare.tokens == as_vocabulary(fast(small_tokenizer("gpt2"))).tokens
 
 
 def test_no_tokenizer_is_an_error() -> None:

@@ -41,7 +41,7 @@ from tests.tokenizers import KINDS, fast
 PAD, EOS, _, END_OF_TURN = range(4)
 NEVER = StopRule(certain=None, confidence=None)
 TIGHT, ROOM, LONG_ROOM = 59, 100, 470
-"""Tokens: a little more than the shortest output of few(), of the short and of the long cases; no multiple of a canvas."""
+"""Tokens: little more than the shortest outputs of few(), of short and of long cases; no multiple of a canvas."""
 
 CANVAS = {"gpt2": 24, "gemma": 40}
 """The kinds of vocabulary (byte-level BPE, SentencePiece with byte fallback) and the canvas of the model for each."""
