@@ -265,7 +265,7 @@ class _Nfa:
 
 def _determinize(nfa: _Nfa, final: int, max_states: int) -> Automaton:
     """The subset construction with symbolic edges: per subset, its outgoing masks are split into disjoint atoms."""
-    edges = _ClosedEdges(nfa, final)
+    edges = _ClosedEdges(nfa, final, max_states)
     start = edges.closure(0)
     number: dict[frozenset[int], int] = {start: 0}
     queue = [start]
@@ -301,11 +301,16 @@ def _determinize(nfa: _Nfa, final: int, max_states: int) -> Automaton:
 
 
 class _ClosedEdges:
-    """An NFA without silent edges: each state's masks with all that they lead to, computed when first asked for."""
+    """An NFA without silent edges: each state's masks with all that they lead to, computed when first asked for.
 
-    def __init__(self, nfa: _Nfa, final: int) -> None:
+    n optional parts in a row have closures of n^2 / 2 members in total, so these are budgeted like those of subsets.
+    """
+
+    def __init__(self, nfa: _Nfa, final: int, max_states: int) -> None:
         self.nfa = nfa
         self.final = final
+        self.max_states = max_states
+        self.work = 0
         self.closures: dict[int, frozenset[int]] = {}
         self.edges: dict[int, dict[int, frozenset[int]]] = {}
 
@@ -319,6 +324,9 @@ class _ClosedEdges:
                     if target not in seen:
                         seen.add(target)
                         stack.append(target)
+            self.work += len(seen)
+            if self.work > self.max_states * _EDGES_PER_STATE:
+                raise _over_budget(self.max_states, self.work // _EDGES_PER_STATE)
             known = frozenset(s for s in seen if self.nfa.edges[s] or s == self.final)
             self.closures[state] = known
         return known

@@ -57,7 +57,7 @@ class Lattice:
     def alive(self) -> NDArray[np.bool_]:
         """bool `[L + 1, S + 1]`."""
         tokens = self.tokens
-        source, target = tokens.pairs
+        source, target = tokens.links.source, tokens.links.target
         reach = np.zeros((self.length + 1, tokens.done + 1), np.bool_)
         reach[0, self.start] = True
         for i in range(self.length):
@@ -73,18 +73,14 @@ class Lattice:
     @cached_property
     def allowed(self) -> NDArray[np.bool_]:
         """bool `[L, K + 1]`: class k may stand at position i; the last column says that anything may (the tail)."""
-        tokens = self.tokens
-        order = np.argsort(tokens.label, kind="stable")
-        source, target, label = tokens.source[order], tokens.target[order], tokens.label[order]
-        present, begin = np.unique(label, return_index=True)
-        allowed = np.zeros((self.length, tokens.classes + 1), np.bool_)
-        step = max(1, _BLOCK // max(len(order), 1))
-        for i in range(0, self.length if len(order) else 0, step):
+        links = self.tokens.links
+        allowed = np.zeros((self.length, self.tokens.classes + 1), np.bool_)
+        step = max(1, _BLOCK // max(len(links.source), 1))
+        for i in range(0, self.length, step):
             here, there = self.alive[i : min(i + step, self.length)], self.alive[i + 1 : i + step + 1]
-            allowed[i : i + len(here), present] = np.logical_or.reduceat(
-                here[:, source] & there[:, target], begin, axis=1
-            )
-        allowed[:, -1] = self.alive[:-1, tokens.done]
+            bundles = _any_by(links.bundle, here[:, links.source] & there[:, links.target], links.bundles)
+            allowed[i : i + len(here), :-1] = _any_by(links.member, bundles[:, links.owner], self.tokens.classes)
+        allowed[:, -1] = self.alive[:-1, self.tokens.done]
         return allowed
 
     @cached_property
@@ -101,3 +97,13 @@ class Lattice:
         padded = np.zeros((self.length, -(-allowed.shape[1] // 32) * 32), np.bool_)
         padded[:, : allowed.shape[1]] = allowed
         return np.packbits(padded, axis=1, bitorder="little").view("<i4").astype(np.int32, copy=False)
+
+
+def _any_by(group: NDArray[np.int64], values: NDArray[np.bool_], groups: int) -> NDArray[np.bool_]:
+    """bool `[N, groups]`: whether any of the `values` `[N, M]` of a group (int64 `[M]`) is true."""
+    out = np.zeros((len(values), groups), np.bool_)
+    if len(group):
+        order = np.argsort(group, kind="stable")
+        present, begin = np.unique(group[order], return_index=True)
+        out[:, present] = np.logical_or.reduceat(values[:, order], begin, axis=1)
+    return out

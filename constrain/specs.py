@@ -10,17 +10,18 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from constrain.automaton import Automaton
-from constrain.errors import SpecError, UnsatisfiableError
+from constrain.errors import LimitError, SpecError, UnsatisfiableError
 from constrain.expression import compile_expression, literal, union
+from constrain.json_keywords import MAX_DEPTH, check_size
 
 if TYPE_CHECKING:
-    from constrain.json_schema import SchemaLanguage
     from pydantic import TypeAdapter
+
+    from constrain.json_schema import SchemaLanguage
 
 __all__ = ["Choice", "JsonSchema", "PythonType", "Regex", "Spec", "as_spec"]
 
@@ -100,6 +101,8 @@ class Regex(Spec):
     def __post_init__(self) -> None:
         from constrain.regex import parse
 
+        if not isinstance(self.pattern, str):
+            raise SpecError(f"a regex is a string, not {self.pattern!r}", hint='give the pattern itself, as r"\\d+"')
         parse(self.pattern, flags=self.flags)
 
     def _language(self) -> Automaton:
@@ -130,6 +133,8 @@ class Choice(Spec):
         for option in self.options:
             if not isinstance(option, str):
                 raise SpecError(f"a choice is among strings, not {option!r}", hint="typing.Literal takes other values")
+            if any("\ud800" <= character <= "\udfff" for character in option):
+                raise SpecError(f"{option!r} has a lone surrogate, which no text holds", hint="remove it")
 
     def _language(self) -> Automaton:
         return compile_expression(union(*(literal(option.encode()) for option in self.options)))
@@ -163,10 +168,7 @@ class JsonSchema(Spec):
     ) -> None:
         from constrain.json_schema import schema_language
 
-        try:
-            self.schema: Any = json.loads(schema) if isinstance(schema, str) else schema
-        except json.JSONDecodeError as error:
-            raise SpecError(f"the schema is not JSON: {error.msg}", source=error.doc, position=error.pos) from error
+        self.schema: Any = _read(schema) if isinstance(schema, str) else schema
         self.whitespace = whitespace
         self.language: SchemaLanguage = schema_language(
             self.schema, whitespace=whitespace, additional_properties_default=additional_properties_default
@@ -195,21 +197,40 @@ class JsonSchema(Spec):
         return f"JSON schema {title!r}" if title else "JSON schema"
 
 
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise SpecError(f"the schema is not JSON: {error.msg}", source=error.doc, position=error.pos) from error
+    except ValueError as error:
+        raise SpecError(f"the schema cannot be read: {error}", hint="round its numbers") from error
+    except RecursionError as error:
+        raise LimitError(
+            f"a schema may have {MAX_DEPTH:,} levels of nesting, and this one has more",
+            limit=MAX_DEPTH,
+            given=MAX_DEPTH + 1,
+            hint="flatten the document",
+        ) from error
+
+
 class PythonType(JsonSchema):
     """Any type that `pydantic.TypeAdapter` knows, as the JSON that it reads; values come back validated as that type.
 
     Models, dataclasses and typed dictionaries have no members but their own, unless they say `extra="allow"`.
-    A schema does not show validators written in Python: they run in `parse`, which passes a refusal on as `SpecError`.
+    What pydantic checks and no schema can say is refused (see `python_types`); only validators written in Python stay
+    unseen: they run in `parse`, which passes a refusal on as `SpecError`.
     """
 
     def __init__(self, type_: Any, *, whitespace: str = "any") -> None:
         from pydantic import PydanticSchemaGenerationError, TypeAdapter
         from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 
+        from constrain.python_types import type_schema
+
         self.type = type_
         try:
             self.adapter: TypeAdapter[Any] = TypeAdapter(type_)
-            schema = self.adapter.json_schema(schema_generator=_schema_generator())
+            schema = type_schema(self.adapter)
         except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema, PydanticUserError) as error:
             raise SpecError(
                 f"{type_!r} has no JSON schema: {error.message}",
@@ -229,46 +250,12 @@ class PythonType(JsonSchema):
             ) from error
 
     def dumps(self, value: Any) -> str:
-        from pydantic_core import to_jsonable_python
+        from constrain.python_types import plain_value
 
-        plain = self.adapter.dump_python(value, by_alias=True, exclude_unset=True)
-        return super().dumps(to_jsonable_python(_with_numbers(plain)))
+        return super().dumps(plain_value(self.adapter, value))
 
     def describe(self) -> str:
         return f"Python type {getattr(self.type, '__name__', None) or self.type!r}"
-
-
-@lru_cache(maxsize=1)
-def _schema_generator() -> Any:
-    """pydantic's generator, with decimals as JSON numbers (its own pattern for them needs a look-ahead)."""
-    from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-    from pydantic_core import core_schema
-
-    class Generator(GenerateJsonSchema):
-        def decimal_schema(self, schema: Any) -> JsonSchemaValue:
-            names = ("ge", "gt", "le", "lt", "multiple_of")
-            bounds: dict[str, Any] = {name: _number(schema[name]) for name in names if name in schema}
-            return self.float_schema(core_schema.float_schema(**bounds))
-
-    return Generator
-
-
-def _number(value: Decimal | float) -> int | float:
-    """The JSON number of `value`: an integer if it is whole, else the nearest float."""
-    return int(value) if value == int(value) else float(value)
-
-
-def _with_numbers(value: Any) -> Any:
-    """`value` with the decimals inside its containers as numbers (pydantic would write them as strings)."""
-    match value:
-        case Decimal():
-            return _number(value)
-        case dict():
-            return {key: _with_numbers(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_with_numbers(item) for item in value]
-        case _:
-            return value
 
 
 def as_spec(spec: Any) -> Spec:
@@ -276,6 +263,7 @@ def as_spec(spec: Any) -> Spec:
     if isinstance(spec, Spec):
         return spec
     if isinstance(spec, bool | Mapping):
+        check_size(spec)  # before anything recurses into it
         return _json_schema(json.dumps(spec))
     if spec is None or isinstance(spec, str | bytes | int | float):
         raise SpecError(

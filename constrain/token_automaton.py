@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,28 @@ from numpy.typing import NDArray
 from constrain.automaton import Automaton
 from constrain.vocabulary import Vocabulary
 
-__all__ = ["UNREACHABLE", "TokenAutomaton", "lift"]
+__all__ = ["UNREACHABLE", "Links", "TokenAutomaton", "lift"]
 
 UNREACHABLE = np.iinfo(np.int32).max
 _UNKNOWN = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Links:
+    """The edges of a token automaton, those between the same two states put together.
+
+    Link n leads from `source[n]` to `target[n]` on every class of the *bundle* `bundle[n]`; links are sorted by source,
+    then target. Bundle `owner[m]` contains the class `member[m]`, sorted by owner; there are `bundles` of them. All
+    arrays are int64. Sums over paths need no finer view, and bundles repeat, since counters act alike at every count:
+    an order schema with 284,904 edges on 725 classes has 51,477 links with 583 bundles, which contain 2,429 classes.
+    """
+
+    source: NDArray[np.int64]
+    target: NDArray[np.int64]
+    bundle: NDArray[np.int64]
+    owner: NDArray[np.int64]
+    member: NDArray[np.int64]
+    bundles: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +76,25 @@ class TokenAutomaton:
         return np.concatenate([[0], np.cumsum(np.bincount(self.class_of, minlength=self.classes))])
 
     @cached_property
-    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Distinct `(source, target)` pairs of states, whatever the class."""
+    def links(self) -> Links:
+        """The edges, bundled by source and target."""
         width = self.done + 1
-        distinct = np.unique(self.source.astype(np.int64) * width + self.target)
-        return distinct // width, distinct % width
+        pair = self.source.astype(np.int64) * width + self.target
+        order = np.argsort(pair, kind="stable")
+        distinct, begin = np.unique(pair[order], return_index=True)
+        label = self.label[order].astype(np.int64)
+        number: dict[bytes, int] = {}
+        sets = (label[i:j].tobytes() for i, j in pairwise([*begin.tolist(), len(label)]))
+        bundle = np.fromiter((number.setdefault(each, len(number)) for each in sets), np.int64, len(distinct))
+        members = [np.frombuffer(each, np.int64) for each in number]
+        return Links(
+            source=distinct // width,
+            target=distinct % width,
+            bundle=bundle,
+            owner=np.repeat(np.arange(len(members)), [len(each) for each in members]),
+            member=np.concatenate([*members, label[:0]]),
+            bundles=len(members),
+        )
 
     @cached_property
     def distance(self) -> NDArray[np.int32]:
@@ -72,7 +105,7 @@ class TokenAutomaton:
         distance = np.full(self.done + 1, UNREACHABLE, np.int32)
         distance[:-1][self.accepting] = 0
         distance[-1] = -1
-        source, target = self.pairs
+        source, target = self.links.source, self.links.target
         source, target = source[target != self.done], target[target != self.done]
         frontier, steps = self.accepting.nonzero()[0], 0
         while len(frontier):
@@ -89,7 +122,7 @@ class TokenAutomaton:
         """The most ordinary tokens that an output can have; None when there is no bound."""
         if int(self.distance[0]) == UNREACHABLE:
             return None
-        source, target = self.pairs
+        source, target = self.links.source, self.links.target
         useful = (self.distance[source] < UNREACHABLE) & (target != self.done) & (self.distance[target] < UNREACHABLE)
         source, target = source[useful], target[useful]
         layer = np.zeros(self.done + 1, np.bool_)

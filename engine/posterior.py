@@ -2,7 +2,7 @@
 
 With log-probabilities l[i, v] of the model at each position, a canvas x has weight exp(sum_i l[i, x_i]). The posterior
 restricts that distribution to the canvases that the lattice admits and renormalises it. Tokens enter only through
-their classes (`class_reduce`), states only through class edges (`chain`); see the README's derivation.
+their classes (`class_reduce`), classes through bundles of them, states through links (`chain`, see `Links`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from constrain.constraint import Constraint
-from constrain.kernels.chain import Graph, backward, class_marginals, forward, walk
+from constrain.kernels.chain import Graph, backward, forward, gumbel_like, log_sum_by, marginals, walk
 from constrain.kernels.class_reduce import FLOOR, ClassScores, class_reduce
 from constrain.kernels.shape_logits import shape_logits
 from constrain.lattice import Lattice
@@ -26,22 +26,36 @@ from constrain.token_automaton import TokenAutomaton
 __all__ = ["TokenCanvas", "TokenConstraints", "TokenPosterior"]
 
 _BLOCK = 1 << 22  # logits per temporary
+_TINY = -80.0  # log of the smallest mass whose sum of p log p still has all its digits in float32
 
 
 @dataclass(frozen=True, eq=False)
 class _Tables:
-    """One token automaton on a device. `columns` counts score columns: its classes and, last, the tail."""
+    """One token automaton on a device: which tokens are in a class, and which classes in a bundle (see `Links`).
+
+    `contains` is bool `[columns, K]`. Its rows, the columns of scores, are the bundles and, last, the tail: any class
+    that has tokens.
+    """
 
     class_of: Tensor
     order: Tensor
     offsets: Tensor
-    columns: int
+    owner: Tensor
+    member: Tensor
+    contains: Tensor
+
+    @property
+    def columns(self) -> int:
+        return len(self.contains)
 
     @classmethod
     def of(cls, tokens: TokenAutomaton, device: torch.device) -> _Tables:
-        class_of = torch.from_numpy(tokens.class_of.astype(np.int64))
-        order, offsets = torch.from_numpy(tokens.order), torch.from_numpy(tokens.offsets)
-        return cls(class_of.to(device), order.to(device), offsets.to(device), tokens.classes + 1)
+        links = tokens.links
+        contains = np.zeros((links.bundles + 1, tokens.classes), np.bool_)
+        contains[links.owner, links.member] = True
+        contains[-1] = np.diff(tokens.offsets) > 0
+        arrays = (tokens.class_of.astype(np.int64), tokens.order, tokens.offsets, links.owner, links.member, contains)
+        return cls(*(torch.from_numpy(array).to(device) for array in arrays))
 
 
 class TokenConstraints:
@@ -92,9 +106,14 @@ class TokenCanvas:
         self.forced = torch.tensor(
             [bool(c.singular[lattice.start]) for c, lattice in zip(constraints, lattices, strict=True)], device=device
         )
+        columns = np.cumsum([0] + [table.columns for table in tables])
+        self.groups: list[tuple[_Tables, Tensor, Tensor]] = []
+        """Per table: the rows that use it, int64 `[N]`, and where their score columns begin, int64 `[N]`."""
+        for table in {id(table): table for table in tables}.values():
+            rows = np.flatnonzero([other is table for other in tables])
+            self.groups.append((table, torch.from_numpy(rows).to(device), torch.from_numpy(columns[rows]).to(device)))
         options = np.stack([lattice.options for lattice in lattices])
         self.determined = torch.from_numpy(options <= 1).to(device)
-        self.allowed = [torch.from_numpy(lattice.allowed).to(device) for lattice in lattices]
 
     def posterior(self, logits: Tensor) -> TokenPosterior:
         return TokenPosterior(self, logits)
@@ -114,31 +133,39 @@ class TokenPosterior:
 
     @cached_property
     def mass(self) -> Tensor:
-        """float64 `[L, C]`: log-probability of every row's classes, side by side; the tail's is 0."""
+        """float64 `[L, C]`: log-probability of every row's bundles, side by side; the tail's is 0."""
         return self._columns([row.mass for row in self.rows])
 
-    def _columns(self, parts: Sequence[Tensor]) -> Tensor:
+    def _columns(self, parts: Sequence[Tensor], *, maximum: bool = False) -> Tensor:
         tail = self.logits.new_zeros((len(parts[0]), 1), dtype=torch.float64)
-        return torch.cat([piece for part in parts for piece in (part.double(), tail)], dim=1)
+        columns = []
+        for part, table in zip(parts, self.canvas.tables, strict=True):
+            weight = part.double().index_select(1, table.member)
+            columns += [log_sum_by(table.owner, weight, table.columns - 1, maximum=maximum), tail]
+        return torch.cat(columns, dim=1)
+
+    def _split(self, columns: Tensor) -> tuple[Tensor, ...]:
+        return torch.split(columns, [table.columns for table in self.canvas.tables], dim=1)
 
     @cached_property
-    def marginals(self) -> list[Tensor]:
-        """Per row, float64 `[L, K + 1]`: the posterior probability of each class; the last column is the tail's."""
+    def marginals(self) -> tuple[Tensor, ...]:
+        """Per row, float64 `[L, N + 1]`: the posterior probability of each bundle; the last column is the tail's."""
         graph = self.canvas.graph
         alpha = forward(graph, self.mass)
-        mu = class_marginals(graph, self.mass, alpha, self.beta, self.log_z[self.canvas.state_row])
-        return list(torch.split(mu, [table.columns for table in self.canvas.tables], dim=1))
+        return self._split(marginals(graph, self.mass, alpha, self.beta, self.log_z[self.canvas.state_row]))
 
     @cached_property
     def bias(self) -> list[Tensor]:
         """Per row, float32 `[L, K]`: what to add to a class's log-probabilities to get the posterior's, exactly.
 
-        A class taken with probability mu[k] has mass exp(s[k]); in the tail (probability tau) tokens keep their own
-        probability. So p(v | valid) = p(v) (mu[k] / exp(s[k]) + tau). Impossible classes get -inf.
+        A bundle taken with probability mu[j] has mass exp(s[j]) and takes each of its tokens in proportion to p; in the
+        tail (probability tau) tokens keep their own probability. So p(v | valid) = p(v) (tau + sum of mu[j] / exp(s[j])
+        over the bundles j that v's class is in). Impossible classes get -inf.
         """
         out = []
-        for mu, scores, allowed in zip(self.marginals, self.rows, self.canvas.allowed, strict=True):
-            own = (mu[:, :-1].log() - scores.mass.double()).masked_fill_(~allowed[:, :-1], -torch.inf)
+        for mu, mass, table in zip(self.marginals, self._split(self.mass), self.canvas.tables, strict=True):
+            weight = (mu.log() - mass)[:, :-1].index_select(1, table.owner)
+            own = log_sum_by(table.member, weight, table.contains.shape[1])
             out.append(torch.logaddexp(own, mu[:, -1:].log()).float())
         return out
 
@@ -146,14 +173,16 @@ class TokenPosterior:
     def entropy(self) -> Tensor:
         """float32 `[B, L]`: entropy in nats of each position's posterior marginal over tokens.
 
-        With w = exp(bias): -sum_v p(v) w (log p(v) + bias) = -sum_k (w[k] information[k] + w[k] mass[k] bias[k]).
+        Class k has probability mu[k] = exp(mass[k] + bias[k]), and the mean of log p(v) over its tokens is
+        information[k] / exp(mass[k]). So the entropy, -sum_v p(v | valid) log p(v | valid), is
+        -sum_k mu[k] (mean[k] + bias[k]). Where exp(mass[k]) is too small for a float32, the peak stands for the mean.
         """
         rows = []
         for bias, scores in zip(self.bias, self.rows, strict=True):
-            finite = bias.clamp(min=FLOOR).double()
-            weight = bias.double().exp()
-            terms = weight * (scores.information.double() + scores.mass.double().exp() * finite)
-            rows.append((-terms.nan_to_num(nan=0.0).sum(1)).clamp_(min=0.0).float())
+            mass, finite = scores.mass.double(), bias.clamp(min=FLOOR).double()
+            mean = torch.where(mass > _TINY, scores.information.double() * mass.neg().exp(), scores.peak.double())
+            mu = (mass + bias.double()).exp()
+            rows.append((-(mu * (mean + finite)).sum(1)).clamp_(min=0.0).float())
         return torch.stack(rows)
 
     @cached_property
@@ -169,12 +198,12 @@ class TokenPosterior:
     @cached_property
     def _best(self) -> tuple[Tensor, Tensor]:
         graph = self.canvas.graph
-        peaks = self._columns([row.peak for row in self.rows])
+        peaks = self._columns([row.peak for row in self.rows], maximum=True)
         values = backward(graph, peaks, maximum=True)
         return self._tokens(walk(graph, peaks, values), None), values[0, graph.start]
 
     def map(self) -> Tensor:
-        """int64 `[B, L]`: the most probable valid canvas; behind the end of turn it is repeated, whatever the model says."""
+        """int64 `[B, L]`: the most probable valid canvas; behind the end of turn, the end of turn again."""
         return self._best[0]
 
     def probability(self) -> Tensor:
@@ -193,31 +222,31 @@ class TokenPosterior:
         return out
 
     def _tokens(self, path: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Choose a token within each class of `path`: the likeliest, or a draw if there is a generator.
+        """Choose a class within each bundle of `path`, then a token within the class: the likeliest, or a draw.
 
-        In the tail anything may stand: a draw takes its class, too, from the model's own distribution; the best canvas
-        repeats the end of turn, so that it does not change with tokens that mean nothing.
+        In the tail anything may stand: a draw takes the model's own distribution; the best canvas repeats the end of
+        turn, so that it does not change with tokens that mean nothing.
         """
         out = torch.empty_like(path)
-        column = 0
-        for row, (table, scores) in enumerate(zip(self.canvas.tables, self.rows, strict=True)):
-            label = path[row] - column
-            column += table.columns
+        for table, rows, first in self.canvas.groups:
+            label = path[rows] - first[:, None]
+            scores = [self.rows[row].peak if generator is None else self.rows[row].mass for row in rows.tolist()]
+            rank = torch.stack(scores)
             if generator is not None:
-                anything = scores.mass.masked_fill(table.offsets.diff() == 0, -torch.inf)
-                label = torch.where(label == table.columns - 1, _draw(anything, generator), label)
-            for k in sorted(set(label.tolist())):
-                if k == table.columns - 1:
-                    out[row, label == k] = table.order[-1]  # the last class holds the end-of-turn tokens
-                    continue
+                rank = gumbel_like(rank, generator).add_(rank)
+            chosen = rank.masked_fill(~table.contains[label], -torch.inf).argmax(-1)
+            if generator is None:
+                out[rows] = table.order[-1]  # the last class holds the end-of-turn tokens
+                chosen.masked_fill_(label == table.columns - 1, -1)
+            for k in sorted(set(chosen.flatten().tolist()) - {-1}):
                 members = table.order[table.offsets[k] : table.offsets[k + 1]]
-                positions = (label == k).nonzero().squeeze(1)
-                for block in positions.split(max(1, _BLOCK // len(members))):
-                    logits = self.logits[row].index_select(0, block).index_select(1, members).float()
+                for block in (chosen == k).nonzero().split(max(1, _BLOCK // len(members))):
+                    row, position = rows[block[:, 0]], block[:, 1]
+                    logits = self.logits[row[:, None], position[:, None], members].float()
                     pick = (
                         logits.nan_to_num_(nan=-torch.inf).argmax(1) if generator is None else _draw(logits, generator)
                     )
-                    out[row, block] = members[pick]
+                    out[row, position] = members[pick]
         return out
 
 
@@ -245,16 +274,15 @@ def _join(lattices: Sequence[Lattice], device: torch.device) -> tuple[Graph, Ten
     source, target, column, alive, start, state_row = [], [], [], [], [], []
     states = columns = 0
     for row, lattice in enumerate(lattices):
-        tokens = lattice.tokens
-        done, tail = tokens.done, tokens.classes
-        source.append(np.append(tokens.source, done) + states)
-        target.append(np.append(tokens.target, done) + states)
-        column.append(np.append(tokens.label, tail) + columns)
+        links, done = lattice.tokens.links, lattice.tokens.done
+        source.append(np.append(links.source, done) + states)
+        target.append(np.append(links.target, done) + states)
+        column.append(np.append(links.bundle, links.bundles) + columns)
         alive.append(lattice.alive)
         start.append(lattice.start + states)
         state_row.append(np.full(done + 1, row))
         states += done + 1
-        columns += tail + 1
+        columns += links.bundles + 1
     sources = np.concatenate(source).astype(np.int64)
     degree = np.bincount(sources, minlength=states)
     outgoing = np.full((states, max(int(degree.max()), 1)), len(sources), np.int64)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["Graph", "backward", "class_marginals", "forward", "walk"]
+__all__ = ["Graph", "backward", "forward", "gumbel_like", "log_sum_by", "marginals", "walk"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,20 +64,28 @@ def forward(graph: Graph, scores: Tensor) -> Tensor:
 def _propagate(graph: Graph, scores: Tensor, values: Tensor, *, reverse: bool, maximum: bool) -> Tensor:
     """Fill `values` layer by layer, keeping the entries that come as -inf (dead) at -inf."""
     near, far = (graph.source, graph.target) if reverse else (graph.target, graph.source)
-    least = torch.finfo(torch.float64).min
     for i in reversed(range(graph.length)) if reverse else range(graph.length):
         known, open_layer = (i + 1, i) if reverse else (i, i + 1)
-        weight = scores[i, graph.column] + values[known, far]
-        top = torch.full_like(values[0], -torch.inf).scatter_reduce_(0, near, weight, "amax")
-        if not maximum:
-            top.clamp_(min=least)  # finite, so that -inf minus top stays -inf instead of NaN
-            total = torch.zeros_like(top).index_add_(0, near, (weight - top[near]).exp_())
-            top += total.log_()
-        values[open_layer] += top
+        weight = scores[i].index_select(0, graph.column).add_(values[known].index_select(0, far))
+        values[open_layer] += log_sum_by(near, weight, values.shape[1], maximum=maximum)
     return values
 
 
-def class_marginals(graph: Graph, scores: Tensor, alpha: Tensor, beta: Tensor, log_z: Tensor) -> Tensor:
+def log_sum_by(group: Tensor, weight: Tensor, groups: int, *, maximum: bool = False) -> Tensor:
+    """float64 `[..., groups]`: log-sum-exp (or maximum) of the entries of `weight` `[..., N]` in each group.
+
+    `group` is int64 `[N]`. Groups without entries, or with -inf only, get -inf.
+    """
+    shape = (*weight.shape[:-1], groups)
+    top = weight.new_full(shape, -torch.inf).scatter_reduce_(-1, group.expand_as(weight), weight, "amax")
+    if maximum:
+        return top
+    top.clamp_(min=torch.finfo(top.dtype).min)  # finite, so that -inf minus top stays -inf instead of NaN
+    total = torch.zeros_like(top).index_add_(-1, group, (weight - top.index_select(-1, group)).exp_())
+    return top.add_(total.log_())
+
+
+def marginals(graph: Graph, scores: Tensor, alpha: Tensor, beta: Tensor, log_z: Tensor) -> Tensor:
     """mu, float64 `[L, C]`: the posterior probability that an edge with column k is taken at position i.
 
     `log_z` is float64 `[Q]`, each state's row's log Z.
@@ -85,7 +93,9 @@ def class_marginals(graph: Graph, scores: Tensor, alpha: Tensor, beta: Tensor, l
     mu = torch.zeros_like(scores)
     offset = log_z[graph.source]
     for i in range(graph.length):
-        weight = alpha[i, graph.source] + scores[i, graph.column] + beta[i + 1, graph.target] - offset
+        weight = scores[i].index_select(0, graph.column).sub_(offset)
+        weight += alpha[i].index_select(0, graph.source)
+        weight += beta[i + 1].index_select(0, graph.target)
         mu[i].index_add_(0, graph.column, weight.exp_())
     return mu
 
@@ -107,10 +117,15 @@ def walk(graph: Graph, scores: Tensor, values: Tensor, generator: torch.Generato
         following = target[choices]
         weight = scores[i, column[choices]] + values[i + 1, following]
         if generator is not None:
-            noise = torch.rand(weight.shape, dtype=torch.float64, device=weight.device, generator=generator)
-            weight -= noise.clamp_(min=1e-300).log_().neg_().log_()
+            weight += gumbel_like(weight, generator)
         weight.masked_fill_((choices == edges) | ~graph.alive[i + 1, following], -torch.inf)
         taken = choices.gather(1, weight.argmax(1, keepdim=True)).squeeze(1)
         path[:, i] = column[taken]
         state = target[taken]
     return path
+
+
+def gumbel_like(weight: Tensor, generator: torch.Generator) -> Tensor:
+    """Gumbel noise, float64: the largest of `log p + noise` is an exact draw from p."""
+    noise = torch.rand(weight.shape, dtype=torch.float64, device=weight.device, generator=generator)
+    return noise.clamp_(min=1e-300).log_().neg_().log_().neg_()

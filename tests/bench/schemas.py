@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import islice
 from random import Random
@@ -9,7 +10,7 @@ from typing import Any
 
 from constrain.vocabulary import Vocabulary
 
-__all__ = ["ANSWERS", "SCHEMAS", "resized"]
+__all__ = ["ANSWERS", "DOCUMENTS", "SCHEMAS", "resized"]
 
 _PERSON = {
     "type": "object",
@@ -73,6 +74,39 @@ ANSWERS: dict[str, Any] = {
     "optional": {"title": "Notes on the Engine", "author": "Ada Lovelace", "language": "English"},
 }
 """A valid value of each schema."""
+
+_PAID = ANSWERS["order"]
+_LAMP = _PAID["items"][0]
+
+DOCUMENTS: dict[str, tuple[str, ...]] = {
+    "person": (
+        json.dumps(ANSWERS["person"]),
+        json.dumps(ANSWERS["person"], indent=2),
+        r'{"name": "Zo\u00eb", "age": 0, "city": "\ud83d\ude80"}',
+        json.dumps({"name": "Ada", "age": 151, "city": "London"}),
+        json.dumps({"name": "A" * 61, "age": 36, "city": "London"}),
+        json.dumps({"name": "Ada", "age": 36, "city": "London", "spouse": "William"}),
+        json.dumps({"name": "Ada", "city": "London"}),
+    ),
+    "order": (
+        json.dumps(_PAID),
+        json.dumps(_PAID, separators=(",", ":")),
+        json.dumps(_PAID | {"created": "2024-02-29T23:59:59.123456+02:00"}),
+        json.dumps(_PAID | {"items": [_LAMP | {"price": 1e-7}]}),
+        json.dumps(_PAID | {"created": "2023-02-29T00:00:00Z"}),
+        json.dumps(_PAID | {"items": [_LAMP | {"quantity": 0}]}),
+        json.dumps(_PAID | {"items": [_LAMP] * 6}),
+        json.dumps(_PAID | {"status": "lost"}),
+    ),
+    "optional": (
+        json.dumps({}),
+        json.dumps(ANSWERS["optional"]),
+        json.dumps({"genre": "science", "summary": "a\nb"}),
+        json.dumps({"title": 1}),
+        json.dumps({"title": "Notes", "pages": "66"}),
+    ),
+}
+"""Texts that a compiled schema should judge as `jsonschema` judges them; members stand in the schema's order."""
 
 
 def resized(vocabulary: Vocabulary, size: int) -> Vocabulary:

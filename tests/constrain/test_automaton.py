@@ -193,6 +193,15 @@ def test_subsets_that_grow_and_grow_have_a_budget() -> None:
     assert compile_expression(concat(anything, repeat(literal(b"a"), 9, 9))).states == 10
 
 
+def test_optional_parts_in_a_row_have_the_same_budget() -> None:
+    """Each state reaches all later parts silently: 5,000 parts would take 12 million references before any subset."""
+    parts = [optional(literal(b"%04d" % number)) for number in range(5_000)]
+    assert compile_expression(concat(*parts[:99])).states > 99
+    with pytest.raises(LimitError, match="more than 20,000 automaton states") as caught:
+        compile_expression(concat(*parts), max_states=20_000)
+    assert caught.value.given > 20_000
+
+
 def test_a_product_has_a_budget_too() -> None:
     a, b = (compile_expression(repeat(literal(b"a" * n))) for n in (97, 89))
     with pytest.raises(LimitError, match="combining two automata of 97 and 89 states"):

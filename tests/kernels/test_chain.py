@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from constrain.kernels.chain import Graph, backward, class_marginals, forward, walk
+from constrain.kernels.chain import Graph, backward, forward, marginals, walk
 
 LENGTH, STATES, COLUMNS = 4, 5, 6
 
@@ -65,7 +65,7 @@ def test_sums_maxima_and_marginals_are_those_of_all_paths(seed: int) -> None:
     for path, weight in weights.items():
         for i, e in enumerate(path):
             mu[i, graph.column[e]] += math.exp(weight - log_z)
-    found = class_marginals(graph, scores, alpha, beta, torch.full((STATES,), log_z, dtype=torch.float64))
+    found = marginals(graph, scores, alpha, beta, torch.full((STATES,), log_z, dtype=torch.float64))
     assert torch.allclose(found, mu, atol=1e-12)
     assert ((beta > -torch.inf) == graph.alive).all()
 
