@@ -87,11 +87,9 @@ class _Generator(GenerateJsonSchema):
 
     def _complete(self, method: Callable[[Any], JsonSchemaValue], schema: Any) -> JsonSchemaValue:
         kind = schema["type"]
-        unsaid = [name for name in _UNSAID.get(kind, ()) if schema.get(name) is not None]
-        if schema.get("tz_constraint", "aware") != "aware":
-            unsaid.append("tz_constraint")
+        unsaid = _unsaid(schema)
         if unsaid or kind in _OPAQUE:
-            what = f"{' and '.join(unsaid)} of a {kind} type" if unsaid else f"a {kind} type"
+            what = f"{' and '.join(unsaid)} of the type {kind}" if unsaid else f"the type {kind}"
             raise UnsupportedError(f"{what} cannot be said in JSON schema", hint=_HINT)
         if kind in _DICTIONARIES and "keys_schema" in schema:
             named = self.generate_inner(schema["keys_schema"]).get("type", "string")
@@ -108,7 +106,8 @@ class _Generator(GenerateJsonSchema):
             for name, value in schema.items()
             if name in (*_BOUNDS, "multiple_of") and isinstance(value, Decimal | int | float)
         }
-        return self.float_schema(core_schema.float_schema(**bounds))
+        infinite = schema.get("allow_inf_nan", False)
+        return self.float_schema(core_schema.float_schema(**bounds, allow_inf_nan=infinite))
 
     def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
         said = super().float_schema(schema)
@@ -126,6 +125,19 @@ class _Generator(GenerateJsonSchema):
         if version := schema.get("version"):
             said["pattern"] = f"^.{{14}}{version}.{{4}}[89abAB]"
         return said
+
+
+def _unsaid(schema: Mapping[str, Any]) -> list[str]:
+    """What pydantic checks and its schema leaves out."""
+    kind = schema["type"]
+    unsaid = [name for name in _UNSAID.get(kind, ()) if schema.get(name) is not None]
+    if schema.get("tz_constraint", "aware") != "aware":
+        unsaid.append("tz_constraint")
+    if kind == "str" and schema.get("strip_whitespace") and schema.keys() & {"min_length", "pattern"}:
+        unsaid.append("strip_whitespace")
+    if kind == "literal" and any(isinstance(value, bytes) for value in schema["expected"]):
+        unsaid.append("bytes")
+    return unsaid
 
 
 def _check_formats(schema: Any, pointer: str) -> None:

@@ -242,7 +242,7 @@ class Model:
         mask = torch.arange(width) >= torch.tensor(pads)[:, None]
         constrained = [row.constraint for row in rows if row.constraint is not None]
         constraints: Constraints = (
-            TokenConstraints(constrained, device=device)
+            TokenConstraints(constrained, budgets=[row.budget for row in rows], device=device)
             if constrained
             else Unconstrained(self.settings.end_of_turn, device=device)
         )

@@ -8,6 +8,7 @@ their classes (`class_reduce`), classes through bundles of them, states through 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -59,10 +60,20 @@ class _Tables:
 
 
 class TokenConstraints:
-    """A batch of compiled constraints, one per row, and the automaton state that each row carries between canvases."""
+    """A batch of compiled constraints, one per row, and the automaton state that each row carries between canvases.
 
-    def __init__(self, constraints: Sequence[Constraint], *, device: torch.device | str = "cpu") -> None:
+    `budgets` are the tokens of text that each row may write in all, where that is less than the batch may.
+    """
+
+    def __init__(
+        self,
+        constraints: Sequence[Constraint],
+        *,
+        budgets: Sequence[int] | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
         self.constraints = list(constraints)
+        self.left = [sys.maxsize] * len(self.constraints) if budgets is None else list(budgets)
         self.device = torch.device(device)
         self.states = [0] * len(self.constraints)
         known: dict[int, _Tables] = {}
@@ -75,17 +86,20 @@ class TokenConstraints:
 
     def canvas(self, length: int, budget: int) -> TokenCanvas:
         """The lattices of the next canvas, entered in the carried states; `budget` as in `Lattice`."""
-        rows = zip(self.constraints, self.states, strict=True)
-        lattices = [Lattice(c.tokens, state, length, max(budget, 0)) for c, state in rows]
+        rows = zip(self.constraints, self.states, self.left, strict=True)
+        lattices = [Lattice(c.tokens, state, length, max(min(budget, left), 0)) for c, state, left in rows]
         return TokenCanvas(lattices, self.constraints, self.tables, self.device)
 
     def commit(self, tokens: Tensor) -> Tensor:
         """Advance every row over its chosen canvas; bool `[B]`: the row's text is complete.
 
-        A row is complete once it has ended its turn, or when nothing but the end of turn may follow.
+        A row is complete once it has ended its turn, when nothing but the end of turn may follow, or when its budget
+        is spent.
         """
         for row, (constraint, ids) in enumerate(zip(self.constraints, tokens.tolist(), strict=True)):
-            self.states[row] = constraint.advance(self.states[row], ids)
+            self.left[row] -= len(ids)
+            state = constraint.advance(self.states[row], ids)
+            self.states[row] = state if self.left[row] > 0 else constraint.tokens.done
         complete = [c.is_complete(state) for c, state in zip(self.constraints, self.states, strict=True)]
         return torch.tensor(complete, device=self.device)
 

@@ -35,6 +35,8 @@ def prompt_ids(tokenizer: Any, prompt: Prompt, *, size: int) -> list[int]:
     messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else _messages(prompt)
     if not any(_says_something(message["content"]) for message in messages):
         raise SpecError("the prompt is empty", hint="say what the model should answer to")
+    if any(_has_lone_surrogate(message["content"]) for message in messages):
+        raise SpecError("the prompt has a lone surrogate, which no text holds", hint="decode it from bytes again")
     if tokenizer.chat_template is not None:
         ids: list[int] = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
     elif isinstance(prompt, str):
@@ -61,6 +63,10 @@ def _messages(prompt: Any) -> list[dict[str, Any]]:
             hint='a prompt is a string or a list of messages {"role": "user", "content": "..."}',
         )
     return [dict(message) for message in prompt]
+
+
+def _has_lone_surrogate(content: Any) -> bool:
+    return isinstance(content, str) and any("\ud800" <= character <= "\udfff" for character in content)
 
 
 def _says_something(content: Any) -> bool:

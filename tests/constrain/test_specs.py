@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from typing_extensions import TypedDict
 
 from constrain.automaton import Automaton
-from constrain.errors import SpecError, UnsatisfiableError, UnsupportedError
+from constrain.errors import LimitError, SpecError, UnsatisfiableError, UnsupportedError
 from constrain.specs import Choice, JsonSchema, PythonType, Regex, Spec, as_spec
 
 
@@ -137,6 +137,13 @@ def test_choices_need_strings() -> None:
         Choice(["a", 3])  # type: ignore[list-item]  # what a user may do
 
 
+def test_patterns_and_choices_are_texts() -> None:
+    with pytest.raises(SpecError, match="a regex is a string, not b'a'"):
+        Regex(b"a")  # type: ignore[arg-type]  # what a user may do
+    with pytest.raises(SpecError, match="lone surrogate"):
+        Choice(["a", "caf\udce9"])
+
+
 def test_a_value_outside_the_language_is_not_written() -> None:
     for spec, value in [(Regex("a+"), "b"), (Choice(["a"]), "b"), (as_spec({"type": "integer"}), "x")]:
         with pytest.raises(SpecError):
@@ -159,6 +166,24 @@ def test_a_schema_may_be_given_as_text() -> None:
         JsonSchema('{"type": }')
     assert caught.value.position == 9
     assert "^" in str(caught.value)
+
+
+def test_a_schema_text_that_python_cannot_read_is_refused() -> None:
+    with pytest.raises(SpecError, match=r"the schema cannot be read: .*4300 digits"):
+        JsonSchema('{"const": ' + "1" * 5_000 + "}")
+    with pytest.raises(LimitError, match="256 levels of nesting") as caught:
+        JsonSchema('{"items": ' * 100_000 + "{}" + "}" * 100_000)
+    assert caught.value.given > caught.value.limit == 256
+
+
+def test_a_mapping_is_checked_before_anything_recurses_into_it() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(100_000):
+        deep = {"items": deep}
+    with pytest.raises(LimitError, match="levels of nesting"):
+        as_spec(deep)
+    with pytest.raises(SpecError, match="has no place in a schema"):
+        as_spec({"enum": [object()]})
 
 
 def test_whitespace_is_an_option() -> None:

@@ -342,6 +342,23 @@ def test_outputs_of_a_model_that_insists_on_one_token_are_valid(favourite: str) 
     assert ROOM - 2 <= max(len(result.token_ids) for result in results) <= ROOM
 
 
+def test_each_row_of_a_batch_keeps_to_its_own_budget() -> None:
+    def change(logits: Tensor) -> Tensor:
+        logits[..., [EOS, END_OF_TURN]] -= 1e3
+        return logits
+
+    talkative = disturbed("gpt2", change, max_new_tokens=30, max_length=65)
+    prompts = ["a", "the name of the " * 4, "a", "a"]
+    specs = [Regex("[a-f]*"), Regex("[a-f]*"), Regex("[a-f]{50,}"), Regex("[a-f]{0,52}")]
+    results = talkative.generate(prompts, specs, max_passes=1)
+    read = [len(talkative.tokenizer.encode(prompt)) for prompt in prompts]
+    assert 24 < 65 - read[1] < 30
+    for result, budget in zip(results, [30, 65 - read[1], 50, 52], strict=True):
+        assert result.complete
+        assert len(result.token_ids) <= budget
+    assert [result.canvases for result in results] == [2, 2, 3, 3]
+
+
 @pytest.mark.parametrize("how", BREAKS)
 def test_outputs_of_a_broken_model_are_valid(how: str) -> None:
     assert_all_valid(few(), disturbed("gemma", broken(how)), max_passes=3, max_new_tokens=TIGHT, stop=NEVER)

@@ -118,6 +118,11 @@ def test_what_is_no_prompt(prompt: Any) -> None:
         model().generate(prompt, DATE)
 
 
+def test_a_prompt_that_is_no_text() -> None:
+    with pytest.raises(SpecError, match="lone surrogate"):
+        model().generate("caf\udce9", DATE)
+
+
 def test_a_tokenizer_with_more_tokens_than_the_model() -> None:
     with pytest.raises(VocabularyError):
         from_transformers(network(vocab_size=100), fast(small_tokenizer("gpt2")))
@@ -151,7 +156,8 @@ def long_pattern() -> Any:
 
 
 def deep_schema() -> Any:
-    return reduce(lambda inner, _: {"type": "array", "items": inner}, range(170_000), {"type": "null"})
+    innermost: dict[str, Any] = {}
+    return reduce(lambda inner, _: {"type": "array", "items": inner}, range(170_000), innermost)
 
 
 def deep_text() -> Any:
@@ -177,19 +183,17 @@ def test_five_megabytes_of_specification(huge: Callable[[], Any]) -> None:
     assert caught.value.hint
 
 
+def quadruple(number: int) -> dict[str, Any]:
+    return {"type": "array", "minItems": 4, "prefixItems": [{"$ref": f"#/$defs/{number}"}] * 4}
+
+
 @pytest.mark.parametrize(
     "spec",
     [
         {"type": "string", "minLength": 10**9},
         {"type": "array", "minItems": 10**9, "items": {"type": "null"}},
         {"type": "integer", "minimum": 10**1000},
-        {
-            "$ref": "#/$defs/0",
-            "$defs": {
-                **{str(n): {"minItems": 4, "prefixItems": [{"$ref": f"#/$defs/{n + 1}"}] * 4} for n in range(20)},
-                "20": {},
-            },
-        },
+        {"$ref": "#/$defs/0", "$defs": {str(n): quadruple(n + 1) for n in range(20)} | {"20": {}}},
         Regex("(((a{1000}){1000}){1000}){1000}"),
         Regex("(?:a|b)*a(?:a|b){40}"),
     ],
@@ -242,6 +246,7 @@ def test_a_bad_row_leaves_its_neighbours_as_they_are_without_it() -> None:
     bad: list[tuple[Any, Any, type[ConstrainError]]] = [
         ("", DATE, SpecError),
         (None, DATE, SpecError),
+        ("caf\udce9", DATE, SpecError),
         ("the", 42, SpecError),
         ("the", {"minLenght": 3}, UnsupportedError),
         ("the", {"type": "string", "minLength": 2, "maxLength": 1}, SpecError),

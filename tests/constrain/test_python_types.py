@@ -1,0 +1,133 @@
+"""What the schema of a Python type admits, pydantic reads; what no schema can say is refused. pydantic is the judge."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import ipaddress
+import random
+import uuid
+from collections import OrderedDict, deque
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+import pydantic
+import pytest
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, WithJsonSchema
+
+from constrain.errors import UnsupportedError
+from constrain.python_types import plain_value, type_schema
+from constrain.specs import PythonType
+from tests.constrain.json_judge import random_word
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(strict=True)
+    day: datetime.date
+    pair: tuple[int, int]
+    level: Level
+    amount: Decimal
+
+
+class Renamed(BaseModel):
+    format: Literal["color"] = Field(alias="pattern")
+    properties: dict[str, int] = Field(default={}, examples=[{"format": "ipv4network"}])
+
+
+class Open(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    known: int
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"]
+    lives: int
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"]
+    name: str
+
+
+READ: list[Any] = [
+    Strict,
+    Renamed,
+    Open,
+    Annotated[Cat | Dog, Field(discriminator="kind")],
+    pydantic.UUID4,
+    pydantic.UUID1,
+    pydantic.FiniteFloat,
+    Annotated[float, Field(gt=-1, allow_inf_nan=False)],
+    pydantic.PositiveInt,
+    pydantic.AwareDatetime,
+    datetime.datetime | datetime.date,
+    datetime.time,
+    ipaddress.IPv4Address,
+    ipaddress.IPv6Address,
+    pydantic.SecretStr,
+    bytes,
+    Decimal,
+    Annotated[Decimal, Field(gt=Decimal("0.1"), le=10)],
+    Annotated[str, StringConstraints(to_upper=True, max_length=3)],
+    deque[int],
+    OrderedDict[str, bool],
+    tuple[int, ...],
+    dict[Any, int],
+    int | float,
+    Literal[1, True, "1"],
+    Annotated[datetime.timedelta, WithJsonSchema({"const": "P1D"})],
+    Annotated[dict[int, bool], WithJsonSchema({"const": {"12": True}})],
+]
+
+
+@pytest.mark.parametrize("type_", READ, ids=str)
+def test_pydantic_reads_whatever_the_schema_admits(type_: Any) -> None:
+    spec, rng = PythonType(type_), random.Random(0)
+    adapter: TypeAdapter[Any] = TypeAdapter(type_)
+    words = [spec.automaton.shortest()] + [random_word(spec.automaton, rng, rng.randrange(60)) for _ in range(40)]
+    for word in words:
+        adapter.validate_json(word)
+
+
+REFUSED: list[tuple[Any, str]] = [
+    (dict[int, str], "not of the type integer"),
+    (list[OrderedDict[float, str]], "not of the type number"),
+    (dict[tuple[int, int], str], "not of the type array"),
+    (Annotated[Decimal, Field(max_digits=5, decimal_places=2)], "max_digits and decimal_places"),
+    (Annotated[datetime.date, Field(gt=datetime.date(2024, 1, 1))], "gt of the type date"),
+    (pydantic.PastDate, "now_op"),
+    (pydantic.NaiveDatetime, "tz_constraint"),
+    (Annotated[bytes, Field(max_length=3)], "max_length of the type bytes"),
+    (Annotated[str, StringConstraints(strip_whitespace=True, min_length=2)], "strip_whitespace"),
+    (Literal[b"a"], "bytes of the type literal"),
+    (complex, "the type complex"),
+    (pydantic.Json[int], "the type json"),
+    (type[int], "the type is-subclass"),
+    (ipaddress.IPv4Network, "format 'ipv4network'"),
+    (list[pydantic.Base64Bytes], "format 'base64'"),
+    (Fraction, "fraction"),
+]
+
+
+@pytest.mark.parametrize(("type_", "what"), REFUSED, ids=str)
+def test_what_no_schema_can_say_is_refused(type_: Any, what: str) -> None:
+    with pytest.raises(UnsupportedError, match=what) as caught:
+        PythonType(type_)
+    assert caught.value.hint
+
+
+def test_a_refused_format_has_a_pointer() -> None:
+    with pytest.raises(UnsupportedError) as caught:
+        type_schema(TypeAdapter(list[pydantic.FilePath]))
+    assert caught.value.pointer == "/items/format"
+
+
+def test_values_become_plain_json() -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(list[Decimal | uuid.UUID])
+    assert plain_value(adapter, [Decimal("0.5"), Decimal(4), uuid.UUID(int=1)]) == [0.5, 4, str(uuid.UUID(int=1))]
