@@ -276,33 +276,19 @@ def insisting_on(kind: str, text: str) -> Model:
     return disturbed(kind, change)
 
 
-def broken(how: str) -> Callable[[Tensor], Tensor]:
-    generator = torch.Generator().manual_seed(0)
-
-    def some(share: float, shape: Sequence[int]) -> Tensor:
-        return torch.rand(tuple(shape), generator=generator) < share
-
-    changes: dict[str, Callable[[Tensor], Tensor]] = {
-        "some positions are NaN": lambda x: x.masked_fill(some(0.4, (*x.shape[:2], 1)), torch.nan),
-        "some tokens are NaN": lambda x: x.masked_fill(some(0.01, x.shape), torch.nan),
-        "everything is NaN": lambda x: torch.full_like(x, torch.nan),
-        "some tokens are infinite": lambda x: x.masked_fill(some(0.01, x.shape), torch.inf),
-        "most tokens are impossible": lambda x: x.masked_fill(some(0.9, x.shape), -torch.inf),
-        "everything is impossible": lambda x: torch.full_like(x, -torch.inf),
-        "differences overflow": lambda x: x.sign() * torch.finfo(x.dtype).max,
-    }
-    return changes[how]
+def some(share: float, *shape: int) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0)) < share
 
 
-BREAKS = (
-    "some positions are NaN",
-    "some tokens are NaN",
-    "everything is NaN",
-    "some tokens are infinite",
-    "most tokens are impossible",
-    "everything is impossible",
-    "differences overflow",
-)
+BREAKS: dict[str, Callable[[Tensor], Tensor]] = {
+    "some positions are NaN": lambda logits: logits.masked_fill(some(0.4, *logits.shape[:2], 1), torch.nan),
+    "some tokens are NaN": lambda logits: logits.masked_fill(some(0.01, *logits.shape), torch.nan),
+    "everything is NaN": lambda logits: torch.full_like(logits, torch.nan),
+    "some tokens are infinite": lambda logits: logits.masked_fill(some(0.01, *logits.shape), torch.inf),
+    "most tokens are impossible": lambda logits: logits.masked_fill(some(0.9, *logits.shape), -torch.inf),
+    "everything is impossible": lambda logits: torch.full_like(logits, -torch.inf),
+    "differences overflow": lambda logits: logits.sign() * torch.finfo(logits.dtype).max,
+}
 
 
 def test_the_judge_knows_the_formats() -> None:
@@ -361,7 +347,7 @@ def test_each_row_of_a_batch_keeps_to_its_own_budget() -> None:
 
 @pytest.mark.parametrize("how", BREAKS)
 def test_outputs_of_a_broken_model_are_valid(how: str) -> None:
-    assert_all_valid(few(), disturbed("gemma", broken(how)), max_passes=3, max_new_tokens=TIGHT, stop=NEVER)
+    assert_all_valid(few(), disturbed("gemma", BREAKS[how]), max_passes=3, max_new_tokens=TIGHT, stop=NEVER)
 
 
 @pytest.mark.parametrize("temperature", [1e-40, 1e-6, 1e6, 1e38])
