@@ -10,13 +10,13 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from functools import cache, lru_cache
-from itertools import groupby
+from itertools import pairwise
 
 import numpy as np
 
 from constrain.codepoints import CodePoints
 
-__all__ = ["ecma_shorthand", "general_category", "ignore_case", "python_shorthand"]
+__all__ = ["all_text", "ecma_shorthand", "general_category", "ignore_case", "python_shorthand"]
 
 _LETTERS = CodePoints.range("A", "Z") | CodePoints.range("a", "z")
 _ASCII = {
@@ -39,7 +39,7 @@ _CATEGORY_NAMES = {
 }  # fmt: skip
 
 
-def _all_text() -> str:
+def all_text() -> str:
     """Every code point in order, surrogates included, so that an index is a code point."""
     return np.arange(0x110000, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
 
@@ -52,7 +52,7 @@ def python_shorthand(letter: str, *, ascii_only: bool = False) -> CodePoints:
     """
     if ascii_only:
         return _ASCII[letter]
-    runs = re.finditer(rf"\{letter}+", _all_text())
+    runs = re.finditer(rf"\{letter}+", all_text())
     return CodePoints.of_ranges((run.start(), run.end() - 1) for run in runs)
 
 
@@ -61,7 +61,9 @@ def ecma_shorthand(letter: str) -> CodePoints:
     """What `\\d`, `\\w` or `\\s` matches in ECMA-262: digits and word characters are ASCII, white space is not."""
     if letter != "s":
         return _ASCII[letter]
-    return CodePoints.of("\t\n\v\f\r\u2028\u2029\ufeff") | _categories()["Zs"]
+    spaces = "".join(chr(point) for low, high in python_shorthand("s").ranges for point in range(low, high + 1))
+    separators = "".join(char for char in spaces if unicodedata.category(char) == "Zs")
+    return CodePoints.of("\t\n\v\f\r\u2028\u2029\ufeff" + separators)
 
 
 def general_category(name: str) -> CodePoints | None:
@@ -77,13 +79,13 @@ def general_category(name: str) -> CodePoints | None:
 
 @cache
 def _categories() -> dict[str, CodePoints]:
+    kinds = "".join(map(unicodedata.category, all_text())).encode()
+    pairs = np.frombuffer(kinds, "<u2")
+    starts = [0, *(np.flatnonzero(pairs[1:] != pairs[:-1]) + 1).tolist(), len(pairs)]
     ranges: dict[str, list[tuple[int, int]]] = {}
-    start = 0
-    for kind, run in groupby(map(unicodedata.category, _all_text())):
-        end = start + sum(1 for _ in run)
-        ranges.setdefault(kind, []).append((start, end - 1))
-        start = end
-    return {kind: CodePoints.of_ranges(pairs) for kind, pairs in ranges.items()}
+    for start, end in pairwise(starts):
+        ranges.setdefault(kinds[2 * start : 2 * start + 2].decode(), []).append((start, end - 1))
+    return {kind: CodePoints.of_ranges(found) for kind, found in ranges.items()}
 
 
 @lru_cache(maxsize=1024)
@@ -107,7 +109,7 @@ def _ascii_partners() -> tuple[list[int], list[str]]:
 
 @cache
 def _unicode_partners() -> tuple[list[int], list[str]]:
-    text = _all_text()
+    text = all_text()
     blocks = (text[start : start + 256] for start in range(0, len(text), 256))  # most have no case at all
     candidates = "".join(block for block in blocks if block.lower() != block or block.upper() != block)
     cased = [char for char in candidates if char.lower() != char or char.upper() != char]

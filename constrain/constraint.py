@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,16 +12,19 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from constrain.compressed_rows import group
 from constrain.errors import SpecError, UnsatisfiableError, VocabularyError
+from constrain.graphs import closure
 from constrain.lattice import Lattice
+from constrain.recent import Recent
 from constrain.specs import Spec, as_spec
-from constrain.token_automaton import UNREACHABLE, TokenAutomaton, lift
+from constrain.token_automaton import UNREACHABLE, Links, TokenAutomaton, lift
 from constrain.vocabulary import Vocabulary
 
 __all__ = ["Constraint", "as_vocabulary", "compile"]
 
-_CACHE_SIZE = 128
-_ARRAYS = ("class_of", "source", "label", "target", "accepting")
+_CACHE_BYTES = 512 << 20  # a constraint of a few fields has 2 MB on a vocabulary of 131,072, one of 200,000 states 30
+_LINKS = ("source", "target", "bundle", "owner", "member")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,15 +52,9 @@ class Constraint:
         width = np.bincount(automaton.byte_class, minlength=automaton.table.shape[1])
         ways = (automaton.table >= 0) @ width
         successor = automaton.table.max(axis=1)
-        singular = np.append(automaton.accepting & (ways == 0), True)
-        chain = ~automaton.accepting & (ways == 1)
-        for _ in range(automaton.states):
-            following = singular.copy()
-            following[:-1][chain] = singular[successor[chain]]
-            if (following == singular).all():
-                break
-            singular = following
-        return singular
+        chain = np.flatnonzero(~automaton.accepting & (ways == 1))
+        before = group(successor[chain], chain, automaton.states)
+        return np.append(closure(np.flatnonzero(automaton.accepting & (ways == 0)).tolist(), *before), True)
 
     def advance(self, state: int, ids: list[int]) -> int:
         """The state after `ids` from `state`; *done* from the first end-of-turn token on."""
@@ -66,19 +62,16 @@ class Constraint:
         for token in ids:
             if state == tokens.done:
                 break
-            begin, end = np.searchsorted(tokens.source, [state, state + 1])
-            label = tokens.class_of[token]
-            following = tokens.target[begin:end][tokens.label[begin:end] == label]
-            assert len(following) == 1, "the engine chose a token that the lattice forbids"
-            state = int(following[0])
+            state = tokens.step(state, token)
+            assert state >= 0, "the engine chose a token that the lattice forbids"
         return state
 
     def is_complete(self, state: int) -> bool:
         """Whether nothing may follow `state` but the end of turn."""
         if state == self.tokens.done:
             return True
-        begin, end = np.searchsorted(self.tokens.source, [state, state + 1])
-        return bool(self.tokens.accepting[state]) and end - begin == 1
+        leaving = self.tokens.outgoing(state)
+        return bool(self.tokens.accepting[state]) and leaving.stop - leaving.start == 1
 
     def text(self, ids: list[int]) -> str:
         """The text that `ids` spell, up to the first end-of-turn token."""
@@ -96,22 +89,27 @@ class Constraint:
         lines = [
             self.spec.explain(),
             f"  token classes:  {tokens.classes:,} of {len(tokens.class_of):,} tokens",
-            f"  class edges:    {len(tokens.source):,}",
+            f"  class edges:    {tokens.edges:,}",
             f"  tokens needed:  {self.shortest:,} to {longest}",
         ]
         return "\n".join(lines)
 
     def save(self, path: str | Path) -> None:
         """Write the token automaton as an `.npz` archive, to be read back by `load` beside its spec."""
-        arrays: dict[str, Any] = {name: getattr(self.tokens, name) for name in _ARRAYS}
+        tokens = self.tokens
+        arrays: dict[str, Any] = {name: getattr(tokens.links, name).astype(np.int32) for name in _LINKS}
+        arrays |= {"class_of": tokens.class_of, "accepting": tokens.accepting}
+        arrays |= {"classes": tokens.classes, "bundles": tokens.links.bundles}
         with Path(path).open("wb") as file:
-            np.savez_compressed(file, fingerprint=np.array(self._fingerprint), classes=self.tokens.classes, **arrays)
+            np.savez_compressed(file, fingerprint=np.array(self._fingerprint), **arrays)
 
     @classmethod
     def load(cls, path: str | Path, spec: Any, tokenizer: Any) -> Constraint:
         """The constraint that `save` wrote. `spec` and `tokenizer` must be those it was compiled from."""
         with np.load(path, allow_pickle=False) as archive:
-            tokens = TokenAutomaton(classes=int(archive["classes"]), **{name: archive[name] for name in _ARRAYS})
+            arrays = {name: archive[name].astype(np.int64) for name in _LINKS}
+            links = Links(bundles=int(archive["bundles"]), **arrays)
+            tokens = TokenAutomaton(archive["class_of"], links, archive["accepting"], int(archive["classes"]))
             constraint = cls(as_spec(spec), as_vocabulary(tokenizer), tokens)
             if str(archive["fingerprint"]) != constraint._fingerprint:
                 raise SpecError(
@@ -125,7 +123,7 @@ class Constraint:
 
 
 _lock = threading.Lock()
-_lifted: OrderedDict[tuple[str, str], TokenAutomaton] = OrderedDict()
+_lifted: Recent[tuple[str, str], TokenAutomaton] = Recent(_CACHE_BYTES)
 _vocabularies: WeakKeyDictionary[Any, Vocabulary] = WeakKeyDictionary()
 
 
@@ -137,15 +135,10 @@ def compile(spec: Any, tokenizer: Any) -> Constraint:
     """
     spec, vocabulary = as_spec(spec), as_vocabulary(tokenizer)
     key = (spec.automaton.fingerprint, vocabulary.fingerprint)
-    with _lock:
-        tokens = _lifted.get(key)
+    tokens = _lifted.get(key)
     if tokens is None:
         tokens = lift(spec.automaton, vocabulary)
-    with _lock:
-        _lifted[key] = tokens
-        _lifted.move_to_end(key)
-        while len(_lifted) > _CACHE_SIZE:
-            _lifted.popitem(last=False)
+        tokens = _lifted.add(key, tokens, tokens.bytes)
     if int(tokens.distance[0]) == UNREACHABLE:
         raise UnsatisfiableError(
             f"this vocabulary's tokens cannot spell any text of {spec.describe()}",

@@ -318,6 +318,11 @@ class _ClosedEdges:
         """What `state` reaches silently; states without edges matter only as the final one."""
         known = self.closures.get(state)
         if known is None:
+            if not self.nfa.silent[state]:  # as most states are
+                known = frozenset((state,) if self.nfa.edges[state] or state == self.final else ())
+                self.closures[state] = known
+                self.work += 1
+                return known
             seen, stack = {state}, [state]
             while stack:
                 for target in self.nfa.silent[stack.pop()]:
@@ -343,6 +348,16 @@ class _ClosedEdges:
 
 def _atoms(edges: list[dict[int, frozenset[int]]]) -> Iterable[tuple[int, frozenset[int]]]:
     """Disjoint `(mask, successor subset)` pairs equivalent to the given, possibly overlapping, edges."""
+    merged: dict[frozenset[int], int] = {}
+    if len(edges) == 1:  # as most subsets have one member, with disjoint edges
+        covered = overlap = 0
+        for mask, subset in edges[0].items():
+            overlap |= covered & mask
+            covered |= mask
+            merged[subset] = merged.get(subset, 0) | mask
+        if not overlap:
+            return [(mask, subset) for subset, mask in merged.items()]
+        merged.clear()
     by_mask: dict[int, set[int]] = {}
     for row in edges:
         for mask, reached in row.items():
@@ -361,7 +376,6 @@ def _atoms(edges: list[dict[int, frozenset[int]]]) -> Iterable[tuple[int, frozen
         if fresh := mask & ~covered:
             atoms.append((fresh, targets))
         covered |= mask
-    merged: dict[frozenset[int], int] = {}
     for mask, targets in atoms:
         subset = frozenset(targets)
         merged[subset] = merged.get(subset, 0) | mask

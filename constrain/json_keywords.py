@@ -1,4 +1,4 @@
-"""The vocabulary of JSON Schema: which keyword is enforced, which is a note, which is refused, and what is malformed.
+"""The vocabulary of JSON Schema: which keyword asserts something in which draft, what is a note, and what is malformed.
 
 Nothing here follows a reference or builds a language. `check_size` looks over the whole schema once, in linear time,
 so that everything after it may recurse; `check_keywords` looks at one subschema without its children.
@@ -9,11 +9,12 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from constrain.errors import LimitError, SpecError, UnsupportedError
 
-__all__ = ["DIALECT", "TYPES", "check_keywords", "check_size", "dialect_of", "is_schema", "join"]
+__all__ = ["KEYWORDS", "TYPES", "active", "check_keywords", "check_size", "is_schema", "join"]
 
 MAX_VALUES = 100_000
 MAX_CHARACTERS = 1_000_000
@@ -21,29 +22,6 @@ MAX_DEPTH = 256
 MAX_INTEGER_BITS = 4_096
 
 TYPES: Final = ("null", "boolean", "integer", "number", "string", "array", "object")
-
-ANNOTATIONS: Final = frozenset({
-    "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment",
-    "contentEncoding", "contentMediaType", "contentSchema", "discriminator", "example", "externalDocs", "xml",
-})  # fmt: skip
-"""Asserting nothing, by the specification: of JSON Schema, or of OpenAPI for the last four."""
-
-LATER: Final = frozenset({
-    "not", "if", "then", "else", "dependentRequired", "dependentSchemas", "dependencies", "patternProperties",
-    "propertyNames", "minProperties", "maxProperties", "unevaluatedProperties", "unevaluatedItems", "contains",
-    "minContains", "maxContains", "uniqueItems", "multipleOf", "additionalItems", "$anchor", "$dynamicRef",
-    "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor", "$vocabulary", "id",
-})  # fmt: skip
-"""Asserting something, in this draft or an older one, that is not enforced."""
-
-_NEUTRAL: Final = {"uniqueItems": False, "minProperties": 0}
-"""Refused keywords that assert nothing with these values."""
-
-DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-_REF_ALONE = ("http://json-schema.org/draft-07/schema", "http://json-schema.org/draft-06/schema")
-_OLDER_DIALECTS = ("https://json-schema.org/draft/2019-09/schema", *_REF_ALONE)
-_NO_ASSERTIONS = {"$schema", "$id", "$defs", "definitions"}
-
 
 def join(pointer: str, *tokens: str | int) -> str:
     """The JSON pointer (RFC 6901) that goes on from `pointer`."""
@@ -135,101 +113,198 @@ def _is_named_schemas(value: object) -> bool:
 
 
 def _is_names(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(name, str) for name in value) and len(set(value)) == len(value)
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
 def _is_type(value: Any) -> bool:
     return value in TYPES if isinstance(value, str) else _is_names(value) and set(value) <= set(TYPES) and value != []
 
 
+def _is_dependencies(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(is_schema(each) or _is_names(each) for each in value.values())
+
+
+_TEXT = (lambda value: isinstance(value, str), "a string")
+_FLAG = (lambda value: isinstance(value, bool), "a boolean")
+_ANYTHING = (lambda value: True, "any value")
 _COUNT = (_is_count, "a non-negative integer")
 _NUMBER = (_is_number, "a number")
+_POSITIVE = (lambda value: _is_number(value) and value > 0, "a number above 0")
 _SCHEMA = (is_schema, "a schema, which is an object or a boolean")
 _SCHEMAS = (_is_schemas, "a non-empty array of schemas")
 _NAMED_SCHEMAS = (_is_named_schemas, "an object whose values are schemas")
-_TEXT = (lambda value: isinstance(value, str), "a string")
+_NAMES = (_is_names, "an array of strings")
+_NAMED_NAMES = (
+    lambda value: isinstance(value, Mapping) and all(map(_is_names, value.values())),
+    "an object whose values are arrays of strings",
+)
 
-ENFORCED: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
-    "$schema": _TEXT,
-    "$id": _TEXT,
-    "$ref": _TEXT,
-    "$defs": _NAMED_SCHEMAS,
-    "definitions": _NAMED_SCHEMAS,
-    "type": (_is_type, f"one of {', '.join(TYPES)}, or a non-empty array of different ones"),
-    "nullable": (lambda value: isinstance(value, bool), "a boolean"),
-    "enum": (lambda value: isinstance(value, list) and value != [], "a non-empty array"),
-    "const": (lambda value: True, "any value"),
-    "anyOf": _SCHEMAS,
-    "oneOf": _SCHEMAS,
-    "allOf": _SCHEMAS,
-    "properties": _NAMED_SCHEMAS,
-    "required": (_is_names, "an array of different strings"),
-    "additionalProperties": _SCHEMA,
-    "prefixItems": _SCHEMAS,
-    "items": _SCHEMA,
-    "minItems": _COUNT,
-    "maxItems": _COUNT,
-    "minLength": _COUNT,
-    "maxLength": _COUNT,
-    "pattern": _TEXT,
-    "format": _TEXT,
-    "minimum": _NUMBER,
-    "maximum": _NUMBER,
-    "exclusiveMinimum": _NUMBER,
-    "exclusiveMaximum": _NUMBER,
+_DRAFTS: Final = ("4", "6", "7", "2019-09", "2020-12")
+
+
+@dataclass(frozen=True)
+class Keyword:
+    """A keyword that asserts or applies something: what its value has to be, and in which drafts and vocabulary."""
+
+    is_right: Callable[[Any], bool]
+    description: str
+    since: str = "4"
+    until: str = "2020-12"
+    vocabulary: str = "validation"
+
+    def is_known(self, draft: str) -> bool:
+        return _DRAFTS.index(self.since) <= _DRAFTS.index(draft) <= _DRAFTS.index(self.until)
+
+
+def _applicator(rule: tuple[Callable[[Any], bool], str], since: str = "4", until: str = "2020-12") -> Keyword:
+    return Keyword(*rule, since, until, "applicator")
+
+
+def _core(rule: tuple[Callable[[Any], bool], str], since: str = "4", until: str = "2020-12") -> Keyword:
+    return Keyword(*rule, since, until, "core")
+
+
+KEYWORDS: Final[Mapping[str, Keyword]] = {
+    "$schema": _core(_TEXT),
+    "$id": _core(_TEXT, "6"),
+    "id": _core(_TEXT, "4", "4"),
+    "$ref": _core(_TEXT),
+    "$anchor": _core(_TEXT, "2019-09"),
+    "$dynamicRef": _core(_TEXT, "2020-12"),
+    "$dynamicAnchor": _core(_TEXT, "2020-12"),
+    "$recursiveRef": _core(_TEXT, "2019-09", "2019-09"),
+    "$recursiveAnchor": _core(_FLAG, "2019-09", "2019-09"),
+    "$defs": _core(_NAMED_SCHEMAS, "2019-09"),
+    "definitions": _core(_NAMED_SCHEMAS),
+    "type": Keyword(_is_type, f"one of {', '.join(TYPES)}, or a non-empty array of them"),
+    "nullable": Keyword(*_FLAG),
+    "enum": Keyword(lambda value: isinstance(value, list), "an array"),
+    "const": Keyword(*_ANYTHING, since="6"),
+    "allOf": _applicator(_SCHEMAS),
+    "anyOf": _applicator(_SCHEMAS),
+    "oneOf": _applicator(_SCHEMAS),
+    "not": _applicator(_SCHEMA),
+    "if": _applicator(_SCHEMA, "7"),
+    "then": _applicator(_SCHEMA, "7"),
+    "else": _applicator(_SCHEMA, "7"),
+    "properties": _applicator(_NAMED_SCHEMAS),
+    "patternProperties": _applicator(_NAMED_SCHEMAS),
+    "additionalProperties": _applicator(_SCHEMA),
+    "propertyNames": _applicator(_SCHEMA, "6"),
+    "dependentSchemas": _applicator(_NAMED_SCHEMAS, "2019-09"),
+    "dependencies": _applicator((_is_dependencies, "an object of schemas and arrays of strings"), until="7"),
+    "unevaluatedProperties": Keyword(*_SCHEMA, since="2019-09", vocabulary="unevaluated"),
+    "unevaluatedItems": Keyword(*_SCHEMA, since="2019-09", vocabulary="unevaluated"),
+    "required": Keyword(*_NAMES),
+    "dependentRequired": Keyword(*_NAMED_NAMES, since="2019-09"),
+    "minProperties": Keyword(*_COUNT),
+    "maxProperties": Keyword(*_COUNT),
+    "prefixItems": _applicator(_SCHEMAS, "2020-12"),
+    "items": _applicator((is_schema, "a schema, which is an object or a boolean")),
+    "additionalItems": _applicator(_SCHEMA, until="2019-09"),
+    "contains": _applicator(_SCHEMA, "6"),
+    "minContains": Keyword(*_COUNT, since="2019-09"),
+    "maxContains": Keyword(*_COUNT, since="2019-09"),
+    "minItems": Keyword(*_COUNT),
+    "maxItems": Keyword(*_COUNT),
+    "uniqueItems": Keyword(*_FLAG),
+    "minLength": Keyword(*_COUNT),
+    "maxLength": Keyword(*_COUNT),
+    "pattern": Keyword(*_TEXT),
+    "format": Keyword(*_TEXT, vocabulary="format"),
+    "minimum": Keyword(*_NUMBER),
+    "maximum": Keyword(*_NUMBER),
+    "exclusiveMinimum": Keyword(*_NUMBER),
+    "exclusiveMaximum": Keyword(*_NUMBER),
+    "multipleOf": Keyword(*_POSITIVE),
 }
-"""What the value of each keyword has to be."""
+"""All keywords that assert or apply something, with what their values have to be in the newest draft that has them."""
+
+ANNOTATIONS: Final = frozenset({
+    "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment", "$vocabulary",
+    "contentEncoding", "contentMediaType", "contentSchema", "discriminator", "example", "externalDocs", "xml",
+})  # fmt: skip
+"""Asserting nothing, by the specification: of JSON Schema, or of OpenAPI for the last four."""
+
+_SINCE_BOOLEAN: Final = {"exclusiveMinimum", "exclusiveMaximum"}
+_REPLACED: Final = {"dependencies": "dependentRequired or dependentSchemas", "$recursiveRef": "$dynamicRef"}
 
 
-def dialect_of(schema: Mapping[str, Any]) -> str:
-    """The draft that the root schema declares, or 2020-12. Raises `UnsupportedError` for other than 6 to 2020-12."""
-    dialect = schema.get("$schema", DIALECT)
-    if not isinstance(dialect, str) or dialect.rstrip("#") not in (DIALECT, *_OLDER_DIALECTS):
-        raise UnsupportedError(
-            f"the dialect {dialect!r} is not supported",
-            pointer="/$schema",
-            keyword="$schema",
-            hint=f"use {DIALECT}, or drafts 6 to 2019-09 where they mean the same",
-        )
-    return dialect.rstrip("#")
+def active(schema: Mapping[str, Any], draft: str, vocabularies: frozenset[str] | None = None) -> dict[str, Any]:
+    """The keywords of a schema that assert or apply something under this draft and these vocabularies (None: all)."""
+    return {
+        keyword: value
+        for keyword, value in schema.items()
+        if (known := KEYWORDS.get(keyword)) is not None
+        and known.is_known(draft)
+        and (vocabularies is None or any(known.vocabulary in each for each in (*vocabularies, "core")))
+    }
 
 
-def check_keywords(schema: Mapping[str, Any], pointer: str, dialect: str = DIALECT) -> None:
-    """Raise `SpecError` or `UnsupportedError` for the first keyword of the schema that is malformed or not enforced."""
+def check_keywords(schema: Mapping[str, Any], pointer: str, draft: str) -> None:
+    """Raise `SpecError` for the first keyword of the schema that is malformed, `UnsupportedError` for what looks like a
+    slip: a keyword that is almost another, or that this draft has given up. Other unknown names are notes, as the
+    specification says."""
     for keyword, value in schema.items():
-        if keyword in ENFORCED:
-            is_right, description = ENFORCED[keyword]
-            if not is_right(value):
-                raise SpecError(
-                    f"{keyword} must be {description}",
-                    pointer=join(pointer, keyword),
-                    keyword=keyword,
-                    hint=_advice(keyword, value),
-                )
-            if reason := _refusal(keyword, schema, pointer, dialect):
+        known = KEYWORDS.get(keyword)
+        if known is None:
+            if keyword not in ANNOTATIONS and (meant := _almost(keyword)):
                 raise UnsupportedError(
-                    f"{keyword} is not supported {reason[0]}",
+                    f"{keyword!r} is no keyword of JSON Schema",
                     pointer=join(pointer, keyword),
                     keyword=keyword,
-                    hint=reason[1],
+                    hint=f"did you mean {meant!r}? Begin the names of your own notes with x-",
                 )
-        elif keyword in LATER:
-            if keyword not in _NEUTRAL or value is not _NEUTRAL[keyword]:
-                raise UnsupportedError(
-                    f"{keyword} is not supported",
-                    pointer=join(pointer, keyword),
-                    keyword=keyword,
-                    hint="remove it, and check what it says on the finished document",
-                )
-        elif keyword not in ANNOTATIONS and not keyword.startswith("x-"):
-            similar = difflib.get_close_matches(keyword, [*ENFORCED, *ANNOTATIONS, *LATER], 1)
-            advice = f"did you mean {similar[0]!r}?" if similar else "begin the names of your own notes with x-"
+        elif keyword in _REPLACED and not known.is_known(draft):
             raise UnsupportedError(
-                f"{keyword!r} is no keyword of JSON Schema",
+                f"{keyword} has no meaning in draft {draft}",
                 pointer=join(pointer, keyword),
                 keyword=keyword,
-                hint=advice,
+                hint=f"use {_REPLACED[keyword]}, or declare an older draft by $schema",
             )
+        elif known.is_known(draft) and not _is_right(keyword, value, draft):
+            raise SpecError(
+                f"{keyword} must be {known.description}",
+                pointer=join(pointer, keyword),
+                keyword=keyword,
+                hint=_advice(keyword, value),
+            )
+    if schema.get("nullable") and "type" not in schema:
+        raise UnsupportedError(
+            "nullable is not supported without type",
+            pointer=join(pointer, "nullable"),
+            keyword="nullable",
+            hint='write {"anyOf": [..., {"type": "null"}]}',
+        )
+
+
+def _is_right(keyword: str, value: Any, draft: str) -> bool:
+    """Whether the value of a known keyword is well-formed in this draft, where that differs from the newest one."""
+    if draft == "4" and keyword in _SINCE_BOOLEAN:
+        return isinstance(value, bool)
+    if draft == "4" and keyword in ("additionalProperties", "additionalItems"):
+        return is_schema(value)
+    if draft != "2020-12" and keyword == "items" and isinstance(value, list):
+        return all(map(is_schema, value))
+    return KEYWORDS[keyword].is_right(value)
+
+
+def _almost(keyword: str) -> str | None:
+    """The keyword that differs from this name only in case, or by one letter."""
+    for known in KEYWORDS:
+        if keyword.lower() == known.lower() or (len(known) > 4 and _one_edit(keyword, known)):
+            return known
+    return None
+
+
+def _one_edit(a: str, b: str) -> bool:
+    """Whether one letter more, less, or other, or two exchanged, make `a` into `b`."""
+    if abs(len(a) - len(b)) > 1:
+        return False
+    start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    rest_a, rest_b = a[start:], b[start:]
+    swapped = rest_a[:2] == rest_b[:2][::-1] and rest_a[2:] == rest_b[2:]
+    return rest_a[1:] == rest_b[1:] or rest_a[1:] == rest_b or rest_a == rest_b[1:] or swapped
 
 
 def _advice(keyword: str, value: object) -> str | None:
@@ -237,23 +312,9 @@ def _advice(keyword: str, value: object) -> str | None:
         similar = difflib.get_close_matches(value, TYPES, 1)
         return f"did you mean {similar[0]!r}?" if similar else None
     if keyword == "items" and isinstance(value, list):
-        return "in draft 2020-12 the schemas of the first items are called prefixItems"
+        return "in draft 2020-12 the schemas of the first items are called prefixItems; older drafts have to be declared"
     if keyword.startswith("exclusive") and isinstance(value, bool):
-        return f"since draft 6 {keyword} is the bound itself"
-    return None
-
-
-def _refusal(keyword: str, schema: Mapping[str, Any], pointer: str, dialect: str) -> tuple[str, str] | None:
-    """Why an enforced keyword is refused in this place, and what to do; None if it is not."""
-    match keyword:
-        case "$id" if pointer:
-            return "inside a schema", "remove it, and refer to the schema by a JSON pointer (#/...)"
-        case "$schema" if schema[keyword].rstrip("#") != dialect:
-            return "with two dialects in one schema", "write the whole schema in one of them"
-        case "nullable" if schema[keyword] and "type" not in schema:
-            return "without type", 'write {"anyOf": [..., {"type": "null"}]}'
-        case "prefixItems" if dialect != DIALECT:
-            return "in older drafts, which ignore it", f"declare {DIALECT}"
-        case "$ref" if dialect in _REF_ALONE and len(schema.keys() & ENFORCED.keys() - _NO_ASSERTIONS) > 1:
-            return "beside other keywords in drafts 6 and 7, which ignore those", f"declare {DIALECT}, or use allOf"
+        return "since draft 6 this is the bound itself; draft 4 has to be declared by $schema"
+    if keyword == "required" and isinstance(value, bool):
+        return "list the names of required members beside properties"
     return None

@@ -100,6 +100,7 @@ def _free_character() -> Expression:
 
 
 _FREE_CHARACTER = compile_expression(_free_character())
+_FREE_CONTENT = compile_expression(repeat(_FREE_CHARACTER))
 
 
 def quoted(text: Expression) -> Expression:
@@ -110,6 +111,11 @@ def quoted(text: Expression) -> Expression:
 def free_string(low: int = 0, high: int | None = None) -> Expression:
     """A string of `low` to `high` code points, spelled freely."""
     return quoted(_counted(_FREE_CHARACTER, low, high))
+
+
+def free_content() -> Automaton:
+    """The content of any string, spelled freely."""
+    return _FREE_CONTENT
 
 
 @lru_cache(maxsize=256)

@@ -73,13 +73,21 @@ class Lattice:
     @cached_property
     def allowed(self) -> NDArray[np.bool_]:
         """bool `[L, K + 1]`: class k may stand at position i; the last column says that anything may (the tail)."""
-        links = self.tokens.links
+        links, alive = self.tokens.links, self.alive
+        ever = np.logical_or.reduce(alive)
+        used = np.flatnonzero(ever[links.source] & ever[links.target])
+        source, target, bundle = links.source[used], links.target[used], links.bundle[used]
+        bundles = np.zeros((self.length, links.bundles), np.bool_)
+        for i in range(self.length):
+            if i and (alive[i - 1] == alive[i]).all() and (alive[i] == alive[i + 1]).all():
+                bundles[i] = bundles[i - 1]
+            else:
+                bundles[i, bundle[alive[i, source] & alive[i + 1, target]]] = True
         allowed = np.zeros((self.length, self.tokens.classes + 1), np.bool_)
-        step = max(1, _BLOCK // max(len(links.source), 1))
+        step = max(1, _BLOCK // max(len(links.member), 1))
         for i in range(0, self.length, step):
-            here, there = self.alive[i : min(i + step, self.length)], self.alive[i + 1 : i + step + 1]
-            bundles = _any_by(links.bundle, here[:, links.source] & there[:, links.target], links.bundles)
-            allowed[i : i + len(here), :-1] = _any_by(links.member, bundles[:, links.owner], self.tokens.classes)
+            rows = bundles[i : i + step]
+            allowed[i : i + len(rows), :-1] = _any_by(links.member, rows[:, links.owner], self.tokens.classes)
         allowed[:, -1] = self.alive[:-1, self.tokens.done]
         return allowed
 

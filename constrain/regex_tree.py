@@ -1,4 +1,4 @@
-"""Regular expressions over Unicode text, as written: trees over code point sets, with anchors in place."""
+"""Regular expressions over Unicode text, as written: trees over code point sets, with assertions in place."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from constrain.codepoints import CodePoints
 
-__all__ = ["EMPTY", "NOTHING", "Alternate", "Anchor", "Chars", "Concat", "Node", "Repeat"]
+__all__ = ["EMPTY", "NOTHING", "Alternate", "Anchor", "Chars", "Concat", "Look", "Node", "Repeat", "boundary"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,27 @@ class Anchor(Enum):
     LAST_LINE_END = "at the end of the text, or before a line feed that ends it"
 
 
-Node: TypeAlias = Chars | Concat | Alternate | Repeat | Anchor
+@dataclass(frozen=True)
+class Look:
+    """The empty string where a word of `part` begins (`ahead`) or ends (behind); where none does, if `negative`."""
+
+    part: Node
+    ahead: bool
+    negative: bool = False
+
+
+Node: TypeAlias = Chars | Concat | Alternate | Repeat | Anchor | Look
 
 EMPTY = Concat(())
 NOTHING = Alternate(())
+
+
+def boundary(word: CodePoints, *, negative: bool = False) -> Node:
+    """The empty string between a character of `word` and one that is none, or an end of the text; elsewhere, if
+    `negative`.
+    """
+    before, after = Look(Chars(word), ahead=False), Look(Chars(word), ahead=True)
+    no_before, no_after = Look(Chars(word), ahead=False, negative=True), Look(Chars(word), ahead=True, negative=True)
+    if negative:
+        return Alternate((Concat((before, after)), Concat((no_before, no_after))))
+    return Alternate((Concat((before, no_after)), Concat((no_before, after))))

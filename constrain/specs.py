@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from constrain.automaton import Automaton
 from constrain.errors import LimitError, SpecError, UnsatisfiableError
@@ -21,7 +21,7 @@ from constrain.json_keywords import MAX_DEPTH, check_size
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-    from constrain.json_schema import SchemaLanguage
+    from constrain.json_schema import Options, SchemaLanguage
 
 __all__ = ["Choice", "JsonSchema", "PythonType", "Regex", "Spec", "as_spec"]
 
@@ -60,9 +60,30 @@ class Spec(ABC):
     def _contradiction(self) -> str:
         return "its rules contradict each other"
 
-    def accepts(self, text: str) -> bool:
-        """Whether `text` is in the language, by the very automaton that decoding uses."""
-        return self.automaton.accepts(text.encode("utf-8", "surrogatepass"))
+    @property
+    def residual(self) -> bool:
+        """Whether there is more to the specification than the automaton decides, so that `fault` has to be asked."""
+        return False
+
+    def fault(self, text: str, *, complete: bool = True) -> tuple[int, int] | None:
+        """What is wrong with `text` beyond the automaton: where the offending part begins and ends, in characters.
+
+        None when nothing is. Nothing that begins with `text[:end]` is right, whatever follows; an end of `len(text)` in
+        a complete text may also mean that this text alone is wrong. `begin` only says where to look for a remedy.
+        Unless `complete`, `text` is the beginning of a document, cut anywhere, and wrong only if all that begin so are.
+        """
+        return None
+
+    def objection(self, text: str, *, complete: bool = True) -> int | None:
+        """The number of characters of the shortest prefix of `text` known to be wrong, None when nothing is."""
+        fault = self.fault(text, complete=complete)
+        return None if fault is None else fault[1]
+
+    def accepts(self, text: str, *, residual: bool = True) -> bool:
+        """Whether `text` is in the language, by the very automaton, and with `residual` the very check, of decoding."""
+        if not self.automaton.accepts(text.encode("utf-8", "surrogatepass")):
+            return False
+        return not (residual and self.residual) or self.objection(text) is None
 
     def explain(self) -> str:
         """What the language is and how large: states, shortest and longest text, bounds."""
@@ -151,12 +172,20 @@ class Choice(Spec):
 
 
 class JsonSchema(Spec):
-    """JSON documents that are valid under a JSON schema (2020-12), members in schema order.
+    """JSON documents that are valid under a JSON schema, members in the order in which the schema names them.
 
-    `schema` is a mapping, a boolean, or JSON text. `whitespace` between tokens is `"any"` (JSON's own, the default),
-    `"compact"` (none), or a regular expression over JSON white space. `additional_properties_default` is what an
-    object schema without `additionalProperties` means: the specification says `True`. Every keyword is enforced,
-    listed as an annotation by the specification, or refused by name with its JSON pointer, at once.
+    `schema` is a mapping, a boolean, or JSON text, of the draft that `$schema` says: 4, 6, 7, 2019-09, or 2020-12 (the
+    default). Every keyword is enforced, or an annotation by the specification, or refused by name with its JSON
+    pointer, at once. What no automaton decides is left to a check on the finished text: `residual` says so, and
+    `explain` what.
+
+    `whitespace` between tokens is `"any"` (JSON's own, the default), `"compact"` (none), or a regular expression over
+    JSON white space. `additional_properties_default` is what a schema with `properties` but without
+    `additionalProperties` means: the specification says `True`. `formats` are asserted, or with `"annotate"` are notes.
+    `ensure_ascii` writes other characters as escapes. `member_order="any"` allows the listed members in any order, up to
+    8 of them. `max_depth` bounds recursion, and arrays and objects inside values of which nothing is said; by default
+    it is chosen by what that costs, and `bounded` reports it. `documents` are other schemas by absolute URI, for
+    references; nothing is ever fetched.
     """
 
     def __init__(
@@ -165,36 +194,82 @@ class JsonSchema(Spec):
         *,
         whitespace: str = "any",
         additional_properties_default: bool = True,
+        formats: Literal["assert", "annotate"] = "assert",
+        ensure_ascii: bool = False,
+        member_order: Literal["schema", "any"] = "schema",
+        max_depth: int | None = None,
+        documents: Mapping[str, Any] | None = None,
     ) -> None:
+        from constrain.json_schema import Options
+
+        for name, value, known in (
+            ("formats", formats, ("assert", "annotate")),
+            ("member_order", member_order, ("schema", "any")),
+        ):
+            if value not in known:
+                raise SpecError(f"{name} is {value!r}", keyword=name, hint=f"use {' or '.join(map(repr, known))}")
+        self._prepare(
+            schema,
+            Options(
+                whitespace=whitespace,
+                additional_properties_default=additional_properties_default,
+                formats=formats == "assert",
+                ensure_ascii=ensure_ascii,
+                any_order=member_order == "any",
+                max_depth=max_depth,
+            ),
+            documents,
+        )
+
+    def _prepare(self, schema: Any, options: Options, documents: Mapping[str, Any] | None) -> None:
         from constrain.json_schema import schema_language
 
         self.schema: Any = _read(schema) if isinstance(schema, str) else schema
-        self.whitespace = whitespace
-        self.language: SchemaLanguage = schema_language(
-            self.schema, whitespace=whitespace, additional_properties_default=additional_properties_default
-        )
+        self.options = options
+        self.language: SchemaLanguage = schema_language(self.schema, options, documents)
 
     def _language(self) -> Automaton:
-        return compile_expression(self.language.expression)
+        return self.language.automaton
 
     @property
     def bounded(self) -> tuple[str, ...]:
         return self.language.bounded
 
+    @property
+    def residual(self) -> bool:
+        return self.language.residual is not None
+
+    def fault(self, text: str, *, complete: bool = True) -> tuple[int, int] | None:
+        check = self.language.residual
+        return None if check is None else check.fault(text, complete=complete)
+
     def _contradiction(self) -> str:
-        places = ", ".join(pointer or "the root" for pointer in self.language.contradictions)
-        return f"no value satisfies {places}" if places else super()._contradiction()
+        return self.language.contradiction()
 
     def parse(self, text: str) -> Any:
-        return json.loads(text)
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise SpecError(f"this text cannot be read as JSON: {error}") from error
 
     def dumps(self, value: Any) -> str:
-        separators = (",", ":") if self.whitespace == "compact" else (", ", ": ")
-        return self._checked(value, self.language.dumps(value, separators))
+        separators = (",", ":") if self.options.whitespace == "compact" else (", ", ": ")
+        text = self.language.dumps(value, separators)
+        if text is None:
+            raise SpecError(f"{_shown(value)} is not a value that the schema allows")
+        return self._checked(value, text)
 
     def describe(self) -> str:
         title = self.schema.get("title") if isinstance(self.schema, Mapping) else None
         return f"JSON schema {title!r}" if title else "JSON schema"
+
+    def explain(self) -> str:
+        return "\n".join([super().explain(), *self.language.explain()])
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else text[:199] + "…"
 
 
 def _read(text: str) -> Any:
@@ -236,7 +311,10 @@ class PythonType(JsonSchema):
                 f"{type_!r} has no JSON schema: {error.message}",
                 hint="give a type that pydantic.TypeAdapter knows, or a Regex, Choice or JsonSchema",
             ) from error
-        super().__init__(schema, whitespace=whitespace, additional_properties_default=False)
+        from constrain.json_schema import Options
+
+        options = Options(whitespace=whitespace, additional_properties_default=False, plain_integers=True)
+        self._prepare(schema, options, None)
 
     def parse(self, text: str) -> Any:
         from pydantic import ValidationError

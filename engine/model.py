@@ -16,6 +16,7 @@ from constrain.engine.prompts import Batch, Message, Prompt, is_batch, prompt_id
 from constrain.engine.refine import Draft, decode
 from constrain.engine.result import Result
 from constrain.engine.seams import Constraints
+from constrain.engine.search import Effort
 from constrain.engine.stopping import StopRule
 from constrain.engine.unconstrained import Unconstrained
 from constrain.errors import ConstrainError, SpecError, UnsatisfiableError, UnsupportedError, VocabularyError
@@ -43,6 +44,9 @@ class Options(TypedDict, total=False):
     or its shortest output needs, whichever is more; then up to 16 canvases, or what the checkpoint allows."""
     seed: int | None
     """Determines every random choice; 0 by default. None is an arbitrary seed."""
+    max_redecoded: int | None
+    """Where a spec has rules that no automaton expresses, how many outputs a check on the text may refuse, per pass and
+    canvas. Default: 256. A row for which no pass finds anything better within it fails with `UnsatisfiableError`."""
     stop: StopRule | None
     """When to stop a canvas before `max_passes`. Default: the checkpoint's thresholds and, under a constraint, a
     probability of 0.999."""
@@ -55,6 +59,14 @@ class _Row:
     ids: list[int]
     constraint: Constraint | None
     budget: int
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """What every row of a batch has at most."""
+
+    max_passes: int
+    effort: Effort
 
 
 class Model:
@@ -151,11 +163,13 @@ class Model:
         every_pass: bool,
         max_passes: int | None = None,
         max_new_tokens: int | None = None,
+        max_redecoded: int | None = None,
         seed: int | None = 0,
         stop: StopRule | None = None,
     ) -> Iterator[list[Result]]:
         """Check everything at once; then yield the drafts after every pass, or the results alone."""
-        for name, value in {"max_passes": max_passes, "max_new_tokens": max_new_tokens}.items():
+        counts = {"max_passes": max_passes, "max_new_tokens": max_new_tokens, "max_redecoded": max_redecoded}
+        for name, value in counts.items():
             if value is not None and value < 1:
                 raise SpecError(f"{name} must be at least 1, got {value}")
         if is_batch(prompt):
@@ -168,7 +182,9 @@ class Model:
             rows = [self._try_row(prompt, spec, max_new_tokens) for prompt, spec in each]
         else:
             rows = [self._row(cast(Prompt, prompt), spec, max_new_tokens)]
-        return self._decode(rows, max_passes or self.settings.max_passes, seed, stop, every_pass)
+        limits = _Limits(max_passes or self.settings.max_passes, Effort(total=max_redecoded or Effort.total))
+        runs = self._decode(rows, limits, seed, stop, every_pass)
+        return runs if is_batch(prompt) else _raising(runs)
 
     def _try_row(self, prompt: Prompt, spec: Any, max_new_tokens: int | None) -> _Row | ConstrainError:
         try:
@@ -214,7 +230,7 @@ class Model:
     def _decode(
         self,
         rows: list[_Row | ConstrainError],
-        max_passes: int,
+        limits: _Limits,
         seed: int | None,
         stop: StopRule | None,
         every_pass: bool,
@@ -224,7 +240,7 @@ class Model:
         runnable = [(i, row) for i, row in enumerate(rows) if isinstance(row, _Row)]
         for free in (False, True):
             group = {i: row for i, row in runnable if (row.constraint is None) is free}
-            for draft in self._refine(list(group.values()), max_passes, seed, stop) if group else ():
+            for draft in self._refine(list(group.values()), limits, seed, stop) if group else ():
                 if every_pass:
                     yield (results := self._read(results, group, draft))
             if group and not every_pass:
@@ -233,7 +249,7 @@ class Model:
             yield results
 
     def _refine(
-        self, rows: Sequence[_Row], max_passes: int, seed: int | None, stop: StopRule | None
+        self, rows: Sequence[_Row], limits: _Limits, seed: int | None, stop: StopRule | None
     ) -> Iterator[Draft]:
         device = self.network.device
         width = max(len(row.ids) for row in rows)
@@ -242,7 +258,7 @@ class Model:
         mask = torch.arange(width) >= torch.tensor(pads)[:, None]
         constrained = [row.constraint for row in rows if row.constraint is not None]
         constraints: Constraints = (
-            TokenConstraints(constrained, budgets=[row.budget for row in rows], device=device)
+            TokenConstraints(constrained, budgets=[row.budget for row in rows], effort=limits.effort, device=device)
             if constrained
             else Unconstrained(self.settings.end_of_turn, device=device)
         )
@@ -255,7 +271,7 @@ class Model:
             DiffusionGemma(self.network, torch.tensor(ids, device=device), mask.to(device), self.settings),
             constraints,
             max_new_tokens=max(row.budget for row in rows),
-            max_passes=max_passes,
+            max_passes=limits.max_passes,
             stop=stop or self.settings.stop_rule(certain=CERTAIN if constrained else None),
             generator=generator,
         )
@@ -280,9 +296,19 @@ class Model:
                 stop_reason=draft.reasons[b],
                 log_z=log_z[b],
                 probability=probability[b],
+                redecoded=draft.redecoded[b],
+                error=draft.errors[b],
                 spec=results[i].spec,
             )
         return updated
+
+
+def _raising(runs: Iterator[list[Result]]) -> Iterator[list[Result]]:
+    """What is yielded, for a single prompt; if the last of it has an error, that is raised."""
+    for results in runs:
+        yield results
+    if results[0].error is not None:
+        raise results[0].error
 
 
 def _waiting(row: _Row | ConstrainError) -> Result:

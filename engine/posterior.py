@@ -3,6 +3,9 @@
 With log-probabilities l[i, v] of the model at each position, a canvas x has weight exp(sum_i l[i, x_i]). The posterior
 restricts that distribution to the canvases that the lattice admits and renormalises it. Tokens enter only through
 their classes (`class_reduce`), classes through bundles of them, states through links (`chain`, see `Links`).
+
+What a spec rules out beyond its automaton (`Spec.residual`) is not in the lattice. It is left out of the best canvas
+alone, by `search`; log Z, marginals and draws are those of the lattice.
 """
 
 from __future__ import annotations
@@ -10,7 +13,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -18,11 +20,15 @@ import torch
 from torch import Tensor
 
 from constrain.constraint import Constraint
-from constrain.kernels.chain import Graph, backward, forward, gumbel_like, log_sum_by, marginals, walk
+from constrain.engine.judge import Judge
+from constrain.engine.paths import Paths
+from constrain.engine.search import Effort, search
+from constrain.engine.tables import Tables, join
+from constrain.errors import ConstrainError, UnsatisfiableError
+from constrain.kernels.chain import backward, forward, gumbel_like, log_sum_by, marginals, walk
 from constrain.kernels.class_reduce import FLOOR, ClassScores, class_reduce
 from constrain.kernels.shape_logits import shape_logits
 from constrain.lattice import Lattice
-from constrain.token_automaton import TokenAutomaton
 
 __all__ = ["TokenCanvas", "TokenConstraints", "TokenPosterior"]
 
@@ -30,39 +36,11 @@ _BLOCK = 1 << 22  # logits per temporary
 _TINY = -80.0  # log of the smallest mass whose sum of p log p still has all its digits in float32
 
 
-@dataclass(frozen=True, eq=False)
-class _Tables:
-    """One token automaton on a device: which tokens are in a class, and which classes in a bundle (see `Links`).
-
-    `contains` is bool `[columns, K]`. Its rows, the columns of scores, are the bundles and, last, the tail: any class
-    that has tokens.
-    """
-
-    class_of: Tensor
-    order: Tensor
-    offsets: Tensor
-    owner: Tensor
-    member: Tensor
-    contains: Tensor
-
-    @property
-    def columns(self) -> int:
-        return len(self.contains)
-
-    @classmethod
-    def of(cls, tokens: TokenAutomaton, device: torch.device) -> _Tables:
-        links = tokens.links
-        contains = np.zeros((links.bundles + 1, tokens.classes), np.bool_)
-        contains[links.owner, links.member] = True
-        contains[-1] = np.diff(tokens.offsets) > 0
-        arrays = (tokens.class_of.astype(np.int64), tokens.order, tokens.offsets, links.owner, links.member, contains)
-        return cls(*(torch.from_numpy(array).to(device) for array in arrays))
-
-
 class TokenConstraints:
     """A batch of compiled constraints, one per row, and the automaton state that each row carries between canvases.
 
-    `budgets` are the tokens of text that each row may write in all, where that is less than the batch may.
+    `budgets` are the tokens of text that each row may write in all, where that is less than the batch may. `effort` is
+    how far to look for a canvas that passes the residual check of its spec, where there is one.
     """
 
     def __init__(
@@ -70,15 +48,18 @@ class TokenConstraints:
         constraints: Sequence[Constraint],
         *,
         budgets: Sequence[int] | None = None,
+        effort: Effort | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
         self.constraints = list(constraints)
+        self.effort = effort or Effort()
+        self.written = [b""] * len(self.constraints)
         self.left = [sys.maxsize] * len(self.constraints) if budgets is None else list(budgets)
         self.device = torch.device(device)
         self.states = [0] * len(self.constraints)
-        known: dict[int, _Tables] = {}
+        known: dict[int, Tables] = {}
         self.tables = [
-            known.setdefault(id(c.tokens), _Tables.of(c.tokens, self.device))
+            known.setdefault(id(c.tokens), Tables.of(c.tokens, self.device))
             if id(c.tokens) not in known
             else known[id(c.tokens)]
             for c in self.constraints
@@ -88,7 +69,11 @@ class TokenConstraints:
         """The lattices of the next canvas, entered in the carried states; `budget` as in `Lattice`."""
         rows = zip(self.constraints, self.states, self.left, strict=True)
         lattices = [Lattice(c.tokens, state, length, max(min(budget, left), 0)) for c, state, left in rows]
-        return TokenCanvas(lattices, self.constraints, self.tables, self.device)
+        judges = [
+            Judge(c, written, last=lattice.budget <= length) if c.spec.residual and state != c.tokens.done else None
+            for c, written, state, lattice in zip(self.constraints, self.written, self.states, lattices, strict=True)
+        ]
+        return TokenCanvas(lattices, self.constraints, self.tables, judges, self.effort, self.device)
 
     def commit(self, tokens: Tensor) -> Tensor:
         """Advance every row over its chosen canvas; bool `[B]`: the row's text is complete.
@@ -100,6 +85,8 @@ class TokenConstraints:
             self.left[row] -= len(ids)
             state = constraint.advance(self.states[row], ids)
             self.states[row] = state if self.left[row] > 0 else constraint.tokens.done
+            if constraint.spec.residual and self.states[row] != constraint.tokens.done:
+                self.written[row] += constraint.vocabulary.decode(ids)
         complete = [c.is_complete(state) for c, state in zip(self.constraints, self.states, strict=True)]
         return torch.tensor(complete, device=self.device)
 
@@ -111,17 +98,21 @@ class TokenCanvas:
         self,
         lattices: Sequence[Lattice],
         constraints: Sequence[Constraint],
-        tables: Sequence[_Tables],
+        tables: Sequence[Tables],
+        judges: Sequence[Judge | None],
+        effort: Effort,
         device: torch.device,
     ) -> None:
         self.lattices = lattices
         self.tables = tables
-        self.graph, self.state_row = _join(lattices, device)
+        self.judges = judges
+        self.effort = effort
+        self.graph, self.state_row = join(lattices, device)
         self.forced = torch.tensor(
             [bool(c.singular[lattice.start]) for c, lattice in zip(constraints, lattices, strict=True)], device=device
         )
         columns = np.cumsum([0] + [table.columns for table in tables])
-        self.groups: list[tuple[_Tables, Tensor, Tensor]] = []
+        self.groups: list[tuple[Tables, Tensor, Tensor]] = []
         """Per table: the rows that use it, int64 `[N]`, and where their score columns begin, int64 `[N]`."""
         for table in {id(table): table for table in tables}.values():
             rows = np.flatnonzero([other is table for other in tables])
@@ -207,22 +198,80 @@ class TokenPosterior:
 
     @property
     def forced(self) -> Tensor:
-        return self.canvas.forced
+        """bool `[B]`: the lattice admits one text, and it is right."""
+        failed = [error is not None for error in self.errors]
+        return self.canvas.forced & ~torch.tensor(failed, device=self.logits.device)
 
     @cached_property
-    def _best(self) -> tuple[Tensor, Tensor]:
+    def _best(self) -> tuple[Tensor, Tensor, list[int], list[ConstrainError | None]]:
         graph = self.canvas.graph
         peaks = self._columns([row.peak for row in self.rows], maximum=True)
         values = backward(graph, peaks, maximum=True)
-        return self._tokens(walk(graph, peaks, values), None), values[0, graph.start]
+        tokens, weight = self._tokens(walk(graph, peaks, values), None), values[0, graph.start]
+        refused, errors = [0] * len(self.rows), list[ConstrainError | None]([None] * len(self.rows))
+        for row, judge in enumerate(self.canvas.judges):
+            if judge is not None:
+                try:
+                    refused[row] = self._search(row, judge, tokens, weight)
+                except ConstrainError as error:
+                    errors[row], weight[row] = error, -torch.inf
+        return tokens, weight, refused, errors
+
+    def _search(self, row: int, judge: Judge, tokens: Tensor, weight: Tensor) -> int:
+        """Put the best canvas to which `judge` does not object into its row; how many candidates were refused.
+
+        Where none is found, the one of an earlier pass stays. Raises `UnsatisfiableError` if there is none either.
+        """
+        lattice, table, scores = self.canvas.lattices[row], self.canvas.tables[row], self.rows[row]
+        ids = tokens[row].tolist()
+        ends = (n for n, token in enumerate(ids, 1) if token in judge.constraint.vocabulary.end_of_turn)
+        ids = ids[: next(ends, len(ids))]
+        if judge.fault(ids, judge.constraint.advance(lattice.start, ids)) is None:
+            return 0
+        paths = Paths(lattice, table, self.logits[row], scores)
+        found = search(
+            lambda noise: Paths(lattice, table, _noisy(self.logits[row], noise)) if noise else paths,
+            paths.candidate(ids),
+            judge.fault,
+            self.canvas.effort,
+        )
+        best = judge.kept if found.tokens is None else found.tokens
+        if best is None:
+            tried = f"all {found.refused:,} outputs" if found.exhausted else f"the {found.refused:,} outputs tried"
+            raise UnsatisfiableError(
+                f"{tried} that fit {judge.constraint.spec.describe()} otherwise break a rule that is checked on the "
+                f"text; the most probable does in {judge.example!r}",
+                hint="loosen that rule, allow more tokens, or raise max_redecoded",
+            )
+        tokens[row] = table.order[-1]  # behind the end of turn, the end of turn again
+        tokens[row, : len(best)] = torch.tensor(best, device=tokens.device)
+        weight[row] = paths.candidate(best).weights[-1]
+        return found.refused
 
     def map(self) -> Tensor:
-        """int64 `[B, L]`: the most probable valid canvas; behind the end of turn, the end of turn again."""
+        """int64 `[B, L]`: the most probable valid canvas; behind the end of turn, the end of turn again.
+
+        Where a spec has a residual check, it is the most probable that passes it, or near it (see `search`); in a row
+        with an error, the most probable that does not.
+        """
         return self._best[0]
 
     def probability(self) -> Tensor:
-        """float64 `[B]`: the posterior probability of `map()`, its tail left out."""
+        """float64 `[B]`: the posterior probability of `map()`, its tail left out; 0 where it is not valid.
+
+        It is among all canvases of the lattice, those that the residual check refuses included.
+        """
         return (self._best[1] - self.log_z).exp().clamp(max=1.0)
+
+    @property
+    def redecoded(self) -> list[int]:
+        """Per row, how many candidates for `map()` the residual check has refused."""
+        return self._best[2]
+
+    @property
+    def errors(self) -> list[ConstrainError | None]:
+        """Per row, why no canvas that passes the residual check was found, in this pass or before."""
+        return self._best[3]
 
     def sample(self, generator: torch.Generator) -> Tensor:
         """int64 `[B, L]`: one exact joint draw."""
@@ -264,6 +313,13 @@ class TokenPosterior:
         return out
 
 
+def _noisy(logits: Tensor, scale: float) -> Tensor:
+    """`logits` with Gumbel noise, always the same."""
+    generator = torch.Generator(logits.device).manual_seed(0)
+    noise = torch.empty_like(logits, dtype=torch.float32).exponential_(generator=generator)
+    return noise.log_().mul_(-scale).add_(logits)
+
+
 def _draw(logits: Tensor, generator: torch.Generator) -> Tensor:
     """int64 `[N]`: one index per row of `logits` `[N, M]` from its softmax, by inverting the cumulative sum.
 
@@ -281,27 +337,3 @@ def _draw(logits: Tensor, generator: torch.Generator) -> Tensor:
     inner += ends.gather(1, hit) - inner[:, -1:]
     index = hit * width + torch.searchsorted(inner, point, right=True).clamp_(max=width - 1)
     return index.squeeze(1).clamp_(max=members - 1)
-
-
-def _join(lattices: Sequence[Lattice], device: torch.device) -> tuple[Graph, Tensor]:
-    """The disjoint union of the lattices' graphs, and the row of every state, int64 `[Q]`."""
-    source, target, column, alive, start, state_row = [], [], [], [], [], []
-    states = columns = 0
-    for row, lattice in enumerate(lattices):
-        links, done = lattice.tokens.links, lattice.tokens.done
-        source.append(np.append(links.source, done) + states)
-        target.append(np.append(links.target, done) + states)
-        column.append(np.append(links.bundle, links.bundles) + columns)
-        alive.append(lattice.alive)
-        start.append(lattice.start + states)
-        state_row.append(np.full(done + 1, row))
-        states += done + 1
-        columns += links.bundles + 1
-    sources = np.concatenate(source).astype(np.int64)
-    degree = np.bincount(sources, minlength=states)
-    outgoing = np.full((states, max(int(degree.max()), 1)), len(sources), np.int64)
-    rank = np.arange(len(sources)) - np.repeat(np.cumsum(degree) - degree, degree)
-    outgoing[sources, rank] = np.arange(len(sources))
-    arrays = (sources, np.concatenate(target), np.concatenate(column), np.hstack(alive), np.array(start), outgoing)
-    tensors = [torch.from_numpy(a if a.dtype == np.bool_ else a.astype(np.int64)).to(device) for a in arrays]
-    return Graph(*tensors), torch.from_numpy(np.concatenate(state_row)).to(device)

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from constrain.engine.seams import Canvas, Constraints, Denoiser
 from constrain.engine.stopping import REASONS, StopReason, StopRule
+from constrain.errors import ConstrainError
 
 __all__ = ["Draft", "decode", "refine"]
 
@@ -29,8 +30,8 @@ class Draft:
     """The output of a batch if it were to stop after this pass. Rows that have stopped stay as they were then.
 
     `refine` yields drafts of one canvas. `decode` yields drafts of everything written so far: their `tokens` run over
-    all canvases, `log_z` and `passes` are summed over them, `probability` is multiplied; `entropy` and `reasons` are
-    those of the last canvas that a row took part in.
+    all canvases, `log_z`, `passes` and `redecoded` are summed over them, `probability` is multiplied; `entropy`,
+    `reasons` and `errors` are those of the last canvas that a row took part in.
     """
 
     tokens: Tensor
@@ -47,6 +48,10 @@ class Draft:
     """The number of passes each row took part in."""
     canvases: tuple[int, ...]
     """The number of canvases each row took part in."""
+    redecoded: tuple[int, ...]
+    """How many candidates for `tokens` a check on the text has refused, in the pass that decided."""
+    errors: tuple[ConstrainError | None, ...]
+    """Why the `tokens` of a row are not valid; None where they are."""
 
 
 @torch.no_grad()
@@ -56,34 +61,42 @@ def refine(
     """Refine one canvas and yield a valid draft after every pass; the last draft is the answer.
 
     Rows stop independently: a row that has stopped keeps its answer, its canvas and its belief, and the loop ends with
-    the last row. The device is synchronised once per pass, by the stop rule. Drawing and renoising come before it, so
-    that a seed consumes as many random numbers as in transformers' loop.
+    the last row. A row without a valid canvas (`Posterior.errors`) does not stop before the passes end. The device is
+    synchronised once per pass, by the stop rule (and by a residual check, which reads the text). Drawing and renoising
+    come before it, so that a seed consumes as many random numbers as in transformers' loop.
     """
     canvas = denoiser.noise(generator)
     belief: Tensor | None = None
     best, unchanged = torch.full_like(canvas, -1), canvas.new_zeros(denoiser.rows)
     answer: list[Tensor] = []
     reasons: list[StopReason | None] = [None] * denoiser.rows
-    passes = [0] * denoiser.rows
+    passes, redecoded = [0] * denoiser.rows, [0] * denoiser.rows
+    errors: list[ConstrainError | None] = [None] * denoiser.rows
     stopped: Tensor | None = None  # bool [B], None while no row has
 
     for step in range(max_passes):
         posterior = valid.posterior(denoiser(canvas, belief, step, max_passes))
-        draw, previous, best = posterior.sample(generator), best, posterior.map()
+        draw = posterior.sample(generator)
         accepted = denoiser.accept(posterior.entropy)
         noised = denoiser.renoise(canvas, draw, accepted, generator)
 
+        previous, best = best, posterior.map()
         current = [best, posterior.log_z, posterior.probability(), posterior.entropy]
         answer = [_keep(stopped, old, new) for old, new in zip(answer or current, current, strict=True)]
 
         unchanged = torch.where((best == previous).all(-1), unchanged + 1, 0)
         judged = stop.judge(posterior, unchanged)
+        failed = [row for row, error in enumerate(posterior.errors) if error is not None]
+        if failed:
+            judged[failed] = 0
         for row, code in enumerate(judged.tolist()):
             if reasons[row] is None:
                 passes[row] += 1
+                redecoded[row], errors[row] = posterior.redecoded[row], posterior.errors[row]
                 reasons[row] = REASONS[code] or ("budget" if step == max_passes - 1 else None)
         tokens, log_z, probability, entropy = answer
-        yield Draft(tokens, log_z, probability, entropy, tuple(reasons), tuple(passes), (1,) * denoiser.rows)
+        rows = (tuple(reasons), tuple(passes), (1,) * denoiser.rows, tuple(redecoded), tuple(errors))
+        yield Draft(tokens, log_z, probability, entropy, *rows)
         if all(reasons):
             return
 
@@ -112,6 +125,7 @@ def decode(
     """Refine canvas after canvas until every row is complete or `max_new_tokens` are spent; yield every draft.
 
     A row that is complete takes no further canvases (its tokens there are padding), and its figures stay as they are.
+    Nor does one that ends a canvas without having found a valid one.
     """
     length = denoiser.length
     settled = _blank(denoiser.rows, denoiser.device)
@@ -128,13 +142,17 @@ def decode(
             yield total
         settled = total
         finished = finished | constraints.commit(draft.tokens)
+        failed = [row for row, error in enumerate(settled.errors) if error is not None]
+        if failed:
+            finished[failed] = True
 
 
 def _blank(rows: int, device: torch.device) -> Draft:
     """The draft of `rows` rows before their first canvas."""
     nothing = torch.empty((rows, 0), dtype=torch.int64, device=device)
     zeros = torch.zeros(rows, dtype=torch.float64, device=device)
-    return Draft(nothing, zeros, zeros.exp(), nothing.float(), (None,) * rows, (0,) * rows, (0,) * rows)
+    none = (None,) * rows
+    return Draft(nothing, zeros, zeros.exp(), nothing.float(), none, (0,) * rows, (0,) * rows, (0,) * rows, none)
 
 
 def _extend(settled: Draft, draft: Draft, tokens: Tensor, finished: Tensor, done: list[bool]) -> Draft:
@@ -148,4 +166,6 @@ def _extend(settled: Draft, draft: Draft, tokens: Tensor, finished: Tensor, done
         reasons=tuple((settled if done[row] else draft).reasons[row] for row in rows),
         passes=tuple(settled.passes[row] + (not done[row]) * draft.passes[row] for row in rows),
         canvases=tuple(settled.canvases[row] + (not done[row]) for row in rows),
+        redecoded=tuple(settled.redecoded[row] + (not done[row]) * draft.redecoded[row] for row in rows),
+        errors=tuple((settled if done[row] else draft).errors[row] for row in rows),
     )

@@ -33,10 +33,14 @@ class Result:
     constraint changed little; very negative, it went against the model. 0 without a spec, nan where nothing ran."""
     probability: float = math.nan
     """Posterior probability of this output in the pass that decided, among all valid ones; nan where nothing ran."""
+    redecoded: int = 0
+    """How many outputs with higher probability a check on the text refused, in the pass that decided, summed over
+    canvases: where a spec has rules that no automaton expresses (`Spec.residual`). Up to 64 per canvas this output is
+    the most probable that is left; beyond, it need not be."""
     spec: Spec | None = None
     """What was asked for; None: any text."""
     error: ConstrainError | None = None
-    """Why this row of a batch could not run. Reading `value` raises it."""
+    """Why this row of a batch could not run, or found nothing that is valid. Reading `value` raises it."""
 
     @cached_property
     def value(self) -> Any:

@@ -5,10 +5,13 @@ B is the number of rows, L the length of a canvas, V the size of the vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from constrain.errors import ConstrainError
 
 __all__ = ["Canvas", "Constraints", "Denoiser", "Posterior"]
 
@@ -80,7 +83,17 @@ class Posterior(Protocol):
 
     @property
     def forced(self) -> Tensor:
-        """bool `[B]`: the constraint leaves one string."""
+        """bool `[B]`: the constraint leaves one string, and `map()` is it."""
+        ...
+
+    @property
+    def redecoded(self) -> Sequence[int]:
+        """Per row, how many better candidates for `map()` a check on the text has refused."""
+        ...
+
+    @property
+    def errors(self) -> Sequence[ConstrainError | None]:
+        """Per row, why `map()` is not valid; None where it is."""
         ...
 
     def sample(self, generator: torch.Generator) -> Tensor:

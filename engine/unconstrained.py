@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical
 
+from constrain.errors import ConstrainError
+
 __all__ = ["Unconstrained", "UnconstrainedPosterior"]
 
 
@@ -40,6 +42,8 @@ class UnconstrainedPosterior:
         self.log_z = torch.zeros(len(logits), dtype=torch.float64, device=logits.device)
         self.forced = torch.zeros_like(self.log_z, dtype=torch.bool)
         self.undecided = torch.ones_like(self.entropy, dtype=torch.bool)
+        self.redecoded = [0] * len(logits)
+        self.errors: list[ConstrainError | None] = [None] * len(logits)
         self._peaks: Tensor = marginals.logits.amax(-1)
 
     def sample(self, generator: torch.Generator) -> Tensor:

@@ -1,8 +1,8 @@
 """What it takes to compile a JSON schema for a real vocabulary of 131,072 ids, beside `outlines-core`.
 
-    python tests/bench/compile.py [--json] [--repeats 3]
+    python tests/bench/compile.py [--json] [--repeats 3] [--varied 213] [--sides constrain,llguidance]
 
-Three schemas (`schemas.SCHEMAS`); both sides in one process, by turns, medians. Ours goes from the schema to
+**Three schemas** (`schemas.SCHEMAS`); both sides in one process, by turns, medians. Ours goes from the schema to
 everything decoding starts from: the byte automaton, its lift to token classes, distances and links. The other goes from
 the schema to a regular expression and an `Index` of it. What depends on the vocabulary alone is built before and shown
 apart (our byte trie; their `Vocabulary`), and our caches are cleared before every run. Peak memory is the growth of the
@@ -11,6 +11,12 @@ resident set while compiling, each in a process of its own (Linux only).
 Speed means little if something else is computed, so both are also asked for their verdict on some documents, with
 `jsonschema` as the judge. (Version 0.2.14 of `outlines-core` takes no notice of `minimum` and `maximum`, admits the
 29th of February in any year, and refuses time zones, `\\u` escapes and white space other than single spaces.)
+
+**Many schemas** (`varied.varied_schemas`): percentiles of the time and the share refused, for `outlines-core` and
+`llguidance` as well. Ours three times: cold, where everything compiled before is forgotten; the same schema again; and
+in a process that has compiled the schemas before it. Tables that depend on the vocabulary alone are kept, on all sides.
+`llguidance` builds its automata lazily, while decoding: its times are for the grammar and the first token's mask, ours
+for everything.
 """
 
 from __future__ import annotations
@@ -29,7 +35,6 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from outlines_core import Index  # type: ignore[import-untyped]  # it ships no types
-from outlines_core import Vocabulary as TheirVocabulary
 from outlines_core.json_schema import build_regex_from_schema  # type: ignore[import-untyped]
 from rich.console import Console
 from rich.table import Table
@@ -39,20 +44,15 @@ sys.path.append(str(Path(__file__).parents[2]))  # for `tests`, where this runs 
 from constrain.specs import JsonSchema
 from constrain.token_automaton import TokenAutomaton, lift
 from constrain.vocabulary import Vocabulary
+from tests.bench.compilers import COMPILERS, clear_caches, outlines_vocabulary
+from tests.bench.memory import peak_memory
 from tests.bench.schemas import DOCUMENTS, SCHEMAS, resized
+from tests.bench.varied import compare, show_comparison, varied_schemas
 from tests.tokenizers import tekken_path
 
 __all__ = ["main"]
 
 SIDES = ("constrain", "outlines-core")
-
-
-def theirs_of(vocabulary: Vocabulary) -> Any:
-    ids: dict[str | bytes, list[int]] = {}
-    for i, token in enumerate(vocabulary.tokens):
-        if token:
-            ids.setdefault(token, []).append(i)
-    return TheirVocabulary(vocabulary.end_of_turn[0], ids)
 
 
 def compile_ours(schema: dict[str, Any], vocabulary: Vocabulary) -> tuple[TokenAutomaton, dict[str, float]]:
@@ -69,14 +69,6 @@ def compile_ours(schema: dict[str, Any], vocabulary: Vocabulary) -> tuple[TokenA
 
 def compile_theirs(schema: dict[str, Any], vocabulary: Any) -> Any:
     return Index(build_regex_from_schema(json.dumps(schema)), vocabulary)
-
-
-def clear_caches() -> None:
-    for name, module in list(sys.modules.items()):
-        if name.startswith("constrain"):
-            for value in list(vars(module).values()):
-                if callable(getattr(value, "cache_clear", None)):
-                    value.cache_clear()
 
 
 def timings(schema: dict[str, Any], vocabulary: Vocabulary, other: Any, repeats: int) -> dict[str, Any]:
@@ -110,24 +102,10 @@ def size_of(side: str, schema: str, size: int) -> dict[str, float]:
             "token edges": int(width.sum()),
             "peak MiB": peak,
         }
-    other = theirs_of(vocabulary)
+    other = outlines_vocabulary(vocabulary)
     index, peak = peak_memory(lambda: compile_theirs(SCHEMAS[schema], other))
     transitions = index.get_transitions()
     return {"states": len(transitions), "token edges": sum(map(len, transitions.values())), "peak MiB": peak}
-
-
-def peak_memory(work: Callable[[], Any]) -> tuple[Any, float]:
-    """What `work` returns, and by how many MiB the resident set grew at most meanwhile."""
-
-    def resident(field: str) -> int:
-        found = re.search(rf"^{field}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
-        assert found is not None
-        return int(found[1])
-
-    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts again from here
-    before = resident("VmRSS")
-    result = work()
-    return result, (resident("VmHWM") - before) / 1024
 
 
 def verdicts(schema: str) -> dict[str, int]:
@@ -162,7 +140,7 @@ def measure(schemas: list[str], size: int, repeats: int) -> dict[str, Any]:
     compile_ours({"type": "null"}, Vocabulary([b"null", None], [1]))  # what is imported on first use
     vocabulary = vocabulary_of(size)
     _, trie = timed(lambda: vocabulary.trie)
-    other, table = timed(lambda: theirs_of(vocabulary))
+    other, table = timed(lambda: outlines_vocabulary(vocabulary))
     out: dict[str, Any] = {"vocabulary": {"size": size, "constrain": trie, "outlines-core": table}, "schemas": {}}
     for name in schemas:
         row = timings(SCHEMAS[name], vocabulary, other, repeats)
@@ -205,18 +183,26 @@ def main(
     repeats: Annotated[int, typer.Option(help="Compilations timed on each side.")] = 3,
     schemas: Annotated[str, typer.Option(help="Names, separated by commas.")] = ",".join(SCHEMAS),
     size: Annotated[int, typer.Option(help="Ids of the vocabulary.")] = 131_072,
+    varied: Annotated[int, typer.Option(help="How many of the varied schemas; 0 leaves them out.")] = 1_000,
+    sides: Annotated[str, typer.Option(help="Who compiles those, separated by commas.")] = ",".join(COMPILERS),
+    patience: Annotated[float, typer.Option(help="Seconds after which one of those is stopped.")] = 20.0,
     probe: Annotated[str | None, typer.Option(hidden=True, help="The side to report the sizes of.")] = None,
 ) -> None:
-    """Compile time, size and memory, side by side with outlines-core."""
+    """Compile time, size and memory, side by side with outlines-core and llguidance."""
     names = schemas.split(",")
     if probe is not None:
         print(json.dumps(size_of(probe, names[0], size)))
         return
-    result = measure(names, size, repeats)
+    result = measure(names, size, repeats) if schemas else {}
+    many = compare(varied_schemas()[:varied], vocabulary_of(size), sides.split(","), patience) if varied else {}
     if as_json:
-        print(json.dumps(result))
-    else:
-        Console().print(show(result))
+        print(json.dumps(result | {"varied": many}))
+        return
+    output = Console(width=None if sys.stdout.isatty() else 130)
+    if result:
+        output.print(show(result))
+    if many:
+        output.print(show_comparison(many, patience))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 
 import jsonschema  # type: ignore[import-untyped]  # it ships no types
 import pytest
@@ -10,8 +12,12 @@ import typer
 from typer.testing import CliRunner, Result
 
 from constrain.vocabulary import Vocabulary
-from tests.bench import accuracy, compile, step
+from tests.bench import accuracy, compile, large, step
+from tests.bench.corpus import corpus
 from tests.bench.schemas import ANSWERS, DOCUMENTS, SCHEMAS, resized
+from tests.bench.varied import summary, varied_schemas
+from tests.bench.worker import LostError, Worker
+from tests.constrain.json_judge import verdict_of
 
 
 def run(main: object, *arguments: str) -> Result:
@@ -49,12 +55,81 @@ def test_step_prints_one_ratio_as_json_and_parts_as_a_table() -> None:
 
 
 def test_compile_compares_both_sides_in_speed_size_and_verdicts() -> None:
-    small = ("--schemas", "optional", "--size", "1500", "--repeats", "1")
+    small = ("--schemas", "optional", "--size", "1500", "--repeats", "1", "--varied", "0")
     row = json.loads(run(compile.main, *small, "--json").stdout)["schemas"]["optional"]
     assert row["ratio"] == pytest.approx(row["constrain"]["total"] / row["outlines-core"]["total"])
     assert row["constrain"]["token edges"] > row["constrain"]["class edges"] > row["constrain"]["states"] > 0
     assert row["outlines-core"]["token edges"] > row["outlines-core"]["states"] > 0
     assert row["verdicts"]["constrain"] == row["verdicts"]["of"] == len(DOCUMENTS["optional"])
+
+
+def test_compile_compares_three_sides_over_varied_schemas() -> None:
+    small = ("--schemas", "", "--size", "1500", "--varied", "2")
+    rows = json.loads(run(compile.main, *small, "--json").stdout)["varied"]
+    assert rows.keys() == {"constrain", "constrain (caches kept)", "outlines-core", "llguidance"}
+    for row in rows.values():
+        assert row["schemas"] == 2
+        assert row["crashed"] == row["stopped"] == 0
+        assert 0 < row["first"]["p50"] <= row["first"]["p99"] <= row["first"]["max"]
+    assert rows["constrain"]["refused"] == 0
+    assert rows["constrain"]["second"]["p50"] < rows["constrain"]["first"]["p50"]
+    assert "the same again" in run(compile.main, *small, "--sides", "constrain").stdout
+
+
+def test_what_is_stopped_counts_as_all_its_time_and_what_fails_counts_apart() -> None:
+    row = summary([[0.5], [20.0], ("refused", "no"), ("crashed", "oh")], 20.0)
+    assert (row["refused"], row["crashed"], row["stopped"], row["first"]["max"]) == (1, 1, 1, 20.0)
+    assert row["reasons"] == ["no", "oh"]
+
+
+def test_varied_schemas_are_many_and_mean_something() -> None:
+    schemas = varied_schemas()
+    assert len(schemas) >= 200
+    for schema in schemas:
+        validator = jsonschema.validators.validator_for(schema, jsonschema.Draft202012Validator)
+        validator.check_schema(schema)
+
+
+def test_the_corpus_has_documents_on_both_sides() -> None:
+    for entry in corpus().values():
+        is_valid = verdict_of(entry.schema, documents=entry.documents)
+        assert all(map(is_valid, entry.valid)), entry.name
+        if entry.name != "no_parameters":  # which any object satisfies
+            assert not all(map(is_valid, entry.candidates(40))), entry.name
+
+
+def test_large_reports_time_memory_and_disagreements() -> None:
+    small = ("--only", "classify,no_parameters_strict", "--size", "1500")
+    result = json.loads(run(large.main, *small, "--json").stdout)
+    assert (result["within"], result["of"]) == (2, 2)
+    for row in result["schemas"].values():
+        assert row["states"] > 0
+        assert 0 < row["GiB"] < 2
+        assert row["documents"]["wrong"] == []
+        assert 0 < row["documents"]["valid"] < row["documents"]["of"]
+    assert "2 of 2 (100.0%) within" in run(large.main, *small).stdout
+
+
+def test_a_worker_survives_what_it_is_asked() -> None:
+    def work(item: object) -> object:
+        match item:
+            case "wait":
+                time.sleep(30)
+            case "die":
+                os._exit(1)
+            case "raise":
+                raise ValueError("bad")
+        return item
+
+    with Worker(lambda: work) as worker:
+        assert worker.ask(1, 5) == 1
+        with pytest.raises(LostError, match=r"over 0\.1 s"):
+            worker.ask("wait", 0.1)
+        with pytest.raises(LostError, match="died"):
+            worker.ask("die", 5)
+        with pytest.raises(RuntimeError, match="ValueError: bad"):
+            worker.ask("raise", 5)
+        assert worker.ask(2, 5) == 2
 
 
 def test_accuracy_scores_both_sides_on_both_splits() -> None:

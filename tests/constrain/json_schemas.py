@@ -1,94 +1,224 @@
-"""Random schemas of the supported kind, and random documents near them."""
+"""Random schemas with every keyword of every draft from 4 on.
+
+One generator, driven by a `random.Random`: seeded for sweeps that can be repeated, or hypothesis's own for tests that
+shrink. References lead to a handful of definitions, which may recurse, but never in place (`x` is not `x or ...`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
 
-__all__ = ["documents", "schemas"]
+from tests.constrain.json_documents import CONSTANTS, FORMATS, NAMES, PATTERNS, random_document
+from tests.constrain.json_judge import same
+from tests.suite.official import DIALECTS
 
-NAMES = ["a", "b", "ab", 'q"']
-CONSTANTS: list[Any] = [None, True, False, 0, 1, 2.5, -3, "", "a", "bb", "é", [], [1], {}, {"a": 1}, {"b": "a", "a": 0}]
-FORMATS = ["date", "time", "date-time", "uuid", "email", "ipv4", "ipv6", "unheard-of"]
-PATTERNS = ["^a", "b$", "^[a-c]{1,3}$", "a|^$", r"^\d", r"\S", r"^\W?$", "[^a]", "."]
+__all__ = ["documents", "random_schema", "schemas"]
 
-numbers = st.integers(-4, 6) | st.sampled_from([0.5, 2.5, -1.25, 3.0])
-counts = st.integers(0, 3)
+TYPES = ["null", "boolean", "integer", "number", "string", "array", "object"]
+DRAFTS = ["draft2020-12"] * 6 + ["draft2019-09", "draft7", "draft7", "draft6", "draft4"]
+LATER_FORMATS = {"draft7": ["date"], "draft2019-09": ["date", "uuid"], "draft2020-12": ["date", "uuid"]}
+MULTIPLES = [1, 2, 3, 5, 0.5, 0.25, 0.1, 0.01]
+
+
+def schemas(*, draft: str | None = None, depth: int = 2) -> st.SearchStrategy[Any]:
+    return st.randoms(use_true_random=False).map(lambda rng: random_schema(rng, draft=draft, depth=depth))
 
 
 def documents(depth: int = 2) -> st.SearchStrategy[Any]:
-    """JSON values that the schemas below have a fair chance to admit."""
-    scalars = st.sampled_from([*CONSTANTS, "abc", "2024-02-29", "c", "1.2.3.4", "é\n", 3, 5, -1.25, 3.0, 100])
-    if not depth:
-        return scalars
-    inner = documents(depth - 1)
-    members = st.lists(st.tuples(st.sampled_from([*NAMES, "z"]), inner), max_size=4).map(dict)
-    return scalars | st.lists(inner, max_size=4) | members
+    """JSON values that the schemas have a fair chance to admit."""
+    return st.randoms(use_true_random=False).map(lambda rng: random_document(rng, depth))
 
 
-@st.composite
-def schemas(draw: st.DrawFn, depth: int = 2, definitions: bool = True) -> Any:
-    """A schema; its references lead to `#/$defs/x` and `#/$defs/y`, of which y may refer to x."""
-    if definitions:
-        schema = draw(schemas(depth, definitions=False).filter(lambda each: isinstance(each, dict)))
-        return {**schema, "$defs": {"x": draw(plain(1)), "y": draw(schemas(1, definitions=False))}}
-    kind = draw(st.sampled_from(["plain"] * 5 + ["any", "all", "one", "enum", "const", "ref", "boolean"]))
-    if kind == "boolean" and depth < 2:
-        return draw(st.sampled_from([True, True, False]))
-    base = draw(plain(depth)) if draw(st.booleans()) else {}
-    if depth:
-        inner = schemas(depth - 1, definitions=False)
-        match kind:
-            case "any":
-                return {**base, "anyOf": draw(st.lists(inner, min_size=1, max_size=3))}
-            case "all":
-                return {"allOf": draw(st.lists(inner, min_size=1, max_size=2)), **base}
-            case "one":
-                return {**base, "oneOf": draw(st.lists(inner, min_size=1, max_size=2))}
-    match kind:
-        case "enum":
-            return {**base, "enum": draw(st.lists(st.sampled_from(CONSTANTS), min_size=1, max_size=5))}
-        case "const":
-            return {**base, "const": draw(st.sampled_from(CONSTANTS))}
-        case "ref" if depth == 2:
-            return {**base, "$ref": draw(st.sampled_from(["#/$defs/x", "#/$defs/y"]))}
-        case "ref":
-            return {"$ref": "#/$defs/x", **base}
-    return draw(plain(depth))
-
-
-@st.composite
-def plain(draw: st.DrawFn, depth: int) -> dict[str, Any]:
-    """Keywords that each concern one type, with or without `type`."""
-    types = st.sampled_from(["null", "boolean", "integer", "number", "string", "array", "object"])
-    schema: dict[str, Any] = {}
-    if draw(st.integers(0, 4)):
-        schema["type"] = draw(types | st.lists(types, min_size=1, max_size=3, unique=True))
-    named = schema.get("type", ["string", "array", "object", "number"])
-
-    def maybe(keyword: str, values: st.SearchStrategy[Any], chance: int = 3) -> None:
-        if not draw(st.integers(0, chance)):
-            schema[keyword] = draw(values)
-
-    if "integer" in named or "number" in named:
-        for keyword in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
-            maybe(keyword, numbers)
-    if "string" in named:
-        maybe("minLength", counts)
-        maybe("maxLength", counts)
-        maybe("pattern", st.sampled_from(PATTERNS), 5)
-        maybe("format", st.sampled_from(FORMATS), 8)
-    if not depth:
-        return schema
-    inner = schemas(depth - 1, definitions=False)
-    if "array" in named:
-        maybe("items", inner, 1)
-        maybe("prefixItems", st.lists(inner, min_size=1, max_size=3), 4)
-        maybe("minItems", counts)
-        maybe("maxItems", counts)
-    if "object" in named:
-        maybe("properties", st.dictionaries(st.sampled_from(NAMES), inner, max_size=3), 0)
-        maybe("required", st.lists(st.sampled_from([*NAMES, "z"]), max_size=2, unique=True), 1)
-        maybe("additionalProperties", inner, 1)
+def random_schema(rng: Random, *, draft: str | None = None, depth: int = 2) -> dict[str, Any]:
+    """A schema of a draft (one in a folder's name of the official suite; any if None) and its definitions."""
+    draft = draft or rng.choice(DRAFTS)
+    names = [f"d{i}" for i in range(rng.choice([0, 0, 0, 1, 2, 3]))]
+    keyword = "$defs" if draft in ("draft2019-09", "draft2020-12") else "definitions"
+    maker = Maker(rng, draft, tuple(f"#/{keyword}/{name}" for name in names))
+    schema = maker.plain(depth) if rng.random() < 0.5 else maker.composed(depth)
+    if names:
+        inner = [replace(maker, in_place=maker.references[:i]).schema(1) for i in range(len(names))]
+        schema[keyword] = dict(zip(names, inner, strict=True))
+    if draft != "draft2020-12" or rng.random() < 0.2:
+        schema = {"$schema": DIALECTS[draft], **schema}
     return schema
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Draws schemas. `references` lead to the definitions; those `in_place` (None: all) may be used in this place."""
+
+    rng: Random
+    draft: str
+    references: tuple[str, ...]
+    in_place: tuple[str, ...] | None = None
+    within: bool = False
+
+    def chance(self, share: float) -> bool:
+        return self.rng.random() < share
+
+    def inside(self) -> Maker:
+        """For members and items: there, any definition may be referred to, and the schema itself."""
+        return replace(self, in_place=None, within=True)
+
+    def schema(self, depth: int) -> Any:
+        if self.chance(0.06) and self.draft != "draft4":
+            return self.rng.choice([True, True, False])
+        return self.composed(depth) if self.chance(0.4) else self.plain(depth)
+
+    def some(self, least: int, most: int, depth: int) -> list[Any]:
+        return [self.schema(depth) for _ in range(self.rng.randint(least, most))]
+
+    def composed(self, depth: int) -> dict[str, Any]:
+        """Keywords that apply schemas in place, often beside others."""
+        rng, draft = self.rng, self.draft
+        allowed = self.references if self.in_place is None else self.in_place
+        kinds = ["enum", "enum", "const", "const"] if draft != "draft4" else ["enum", "enum"]
+        kinds += ["ref"] * 4 * bool(allowed) + ["self"] * self.within
+        if depth:
+            kinds += ["anyOf", "oneOf"] * 4 + ["allOf", "not"] * 2
+            kinds += ["if"] * 4 if draft not in ("draft4", "draft6") else []
+        base = self.plain(depth) if self.chance(0.5) else {}
+        match rng.choice(kinds):
+            case "enum":
+                return {**base, "enum": unique(rng.choices(CONSTANTS, k=rng.randint(1, 5)))}
+            case "const":
+                return {**base, "const": rng.choice(CONSTANTS)}
+            case "ref":
+                return {**base, "$ref": rng.choice(allowed)}
+            case "self":
+                return {"$recursiveRef" if draft == "draft2019-09" else "$ref": "#"}
+            case "if":
+                schema = {"if": self.schema(depth - 1)}
+                schema |= {branch: self.schema(depth - 1) for branch in ("then", "else") if self.chance(0.7)}
+                return {**base, **schema}
+            case "not":
+                return {**base, "not": self.schema(depth - 1)}
+            case keyword:
+                return {**base, keyword: self.some(1, 3, depth - 1)}
+
+    def plain(self, depth: int) -> dict[str, Any]:
+        """Keywords that each concern one type, with or without `type`."""
+        rng = self.rng
+        schema: dict[str, Any] = {}
+        if self.chance(0.75):
+            schema["type"] = rng.choice(TYPES[2:]) if self.chance(0.7) else rng.sample(TYPES, rng.randint(1, 3))
+        named = schema.get("type", rng.sample(["string", "array", "object", "number"], 2))
+        about: list[tuple[tuple[str, ...], Callable[[int], dict[str, Any]]]] = [
+            (("integer", "number"), self.number),
+            (("string",), self.string),
+            (("array",), self.array),
+            (("object",), self.object),
+        ]
+        for types, make in about:
+            if any(each in named for each in types) if isinstance(named, list) else named in types:
+                schema |= make(depth)
+        return schema
+
+    def number(self, depth: int) -> dict[str, Any]:
+        rng = self.rng
+        schema: dict[str, Any] = {}
+        for keyword, share in (
+            ("minimum", 0.3),
+            ("maximum", 0.3),
+            ("exclusiveMinimum", 0.12),
+            ("exclusiveMaximum", 0.12),
+        ):
+            if self.chance(share):
+                schema[keyword] = rng.choice([-4, -3, -1, 0, 0, 1, 2, 3, 5, 6, 10, 0.5, 2.5, -1.25, 3.0])
+        if self.draft == "draft4":
+            for keyword, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+                schema.pop(keyword, None)
+                if bound in schema and self.chance(0.4):
+                    schema[keyword] = rng.choice([True, True, False])
+        if self.chance(0.25):
+            schema["multipleOf"] = rng.choice(MULTIPLES)
+        return schema
+
+    def string(self, depth: int) -> dict[str, Any]:
+        rng = self.rng
+        schema: dict[str, Any] = {}
+        if self.chance(0.2):
+            schema["minLength"] = rng.randint(0, 3)
+        if self.chance(0.3):
+            schema["maxLength"] = rng.randint(0, 5)
+        if self.chance(0.25):
+            schema["pattern"] = rng.choice([*PATTERNS])
+        if self.chance(0.1):
+            schema["format"] = rng.choice([*FORMATS, *LATER_FORMATS.get(self.draft, [])])
+        return schema
+
+    def array(self, depth: int) -> dict[str, Any]:
+        rng, inner, new = self.rng, self.inside(), self.draft in ("draft2019-09", "draft2020-12")
+        schema: dict[str, Any] = {}
+        if self.chance(0.25):
+            schema["minItems"] = rng.randint(0, 3)
+        if self.chance(0.25):
+            schema["maxItems"] = rng.randint(0, 4)
+        if self.chance(0.2):
+            schema["uniqueItems"] = self.chance(0.9)
+        if not depth:
+            return schema
+        first, rest = ("prefixItems", "items") if self.draft == "draft2020-12" else ("items", "additionalItems")
+        if self.chance(0.3):
+            schema[first] = inner.some(1, 3, depth - 1)
+            if self.chance(0.4):
+                schema[rest] = inner.schema(depth - 1) if self.draft != "draft4" else rng.choice([True, False])
+        elif self.chance(0.7):
+            schema["items"] = inner.schema(depth - 1)
+        if self.draft != "draft4" and self.chance(0.25):
+            schema["contains"] = inner.schema(depth - 1)
+            for keyword in ("minContains", "maxContains"):
+                if new and self.chance(0.3):
+                    schema[keyword] = rng.randint(0, 2)
+        if new and self.chance(0.1):
+            schema["unevaluatedItems"] = rng.choice([False, inner.schema(depth - 1)])
+        return schema
+
+    def object(self, depth: int) -> dict[str, Any]:
+        rng, inner, draft = self.rng, self.inside(), self.draft
+        schema: dict[str, Any] = {}
+        if self.chance(0.35):
+            schema["required"] = rng.sample(NAMES, rng.randint(draft == "draft4", 2))
+        for keyword, share in (("minProperties", 0.12), ("maxProperties", 0.12)):
+            if self.chance(share):
+                schema[keyword] = rng.randint(0, 3)
+        if self.chance(0.12):
+            pairs = {name: rng.sample(NAMES, rng.randint(1, 2)) for name in rng.sample(NAMES, rng.randint(1, 2))}
+            schema["dependentRequired" if draft in ("draft2019-09", "draft2020-12") else "dependencies"] = pairs
+        if not depth:
+            return schema
+        if self.chance(0.85):
+            chosen = rng.sample(NAMES, rng.randint(1, 3))
+            schema["properties"] = {name: inner.schema(depth - 1) for name in chosen}
+        if self.chance(0.2):
+            chosen = rng.sample([*PATTERNS], rng.randint(1, 2))
+            schema["patternProperties"] = {pattern: inner.schema(depth - 1) for pattern in chosen}
+        if self.chance(0.35):
+            schema["additionalProperties"] = rng.choice([False, True, inner.schema(depth - 1)])
+        if draft != "draft4" and self.chance(0.1):
+            schema["propertyNames"] = rng.choice(
+                [{"pattern": rng.choice([*PATTERNS])}, {"maxLength": 1}, {"enum": NAMES[:3]}]
+            )
+        if self.chance(0.1):
+            applied = {rng.choice(NAMES): self.schema(depth - 1)}
+            schema.setdefault(
+                "dependentSchemas" if draft in ("draft2019-09", "draft2020-12") else "dependencies", applied
+            )
+        if draft in ("draft2019-09", "draft2020-12") and self.chance(0.12):
+            schema["unevaluatedProperties"] = rng.choice([False, False, inner.schema(depth - 1)])
+        return schema
+
+
+def unique(values: list[Any]) -> list[Any]:
+    """The first of each; 1 and 1.0 are the same, 1 and true are not."""
+    kept: list[Any] = []
+    for value in values:
+        if not any(same(value, other) for other in kept):
+            kept.append(value)
+    return kept

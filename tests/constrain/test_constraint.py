@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import itertools
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -10,16 +13,39 @@ import pytest
 import constrain
 from constrain.constraint import Constraint, as_vocabulary, compile
 from constrain.errors import SpecError, UnsatisfiableError, VocabularyError
+from constrain.recent import Recent
 from constrain.specs import Choice, Regex
+from constrain.token_automaton import lift
 from constrain.vocabulary import Vocabulary
 from tests.tokenizers import fast, small_tokenizer
 
 AB = Vocabulary([b"a", b"b", b"ab", None], [3])
+WORDS = [bytes(word) for length in range(6) for word in itertools.product(b"ab", repeat=length)]
+constraint_module = importlib.import_module("constrain.constraint")  # `constrain.compile` is the function
 
 
 def test_equal_languages_share_one_token_automaton() -> None:
     assert compile(Regex("a|ab"), AB).tokens is compile(Choice(["ab", "a"]), AB).tokens
     assert compile(Regex("a"), AB).tokens is not compile(Regex("a"), Vocabulary([b"a", None], [1])).tokens
+
+
+def test_compiling_again_looks_up_what_was_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constraint_module, "_lifted", Recent(limit=1))
+    counted = Mock(wraps=lift)
+    monkeypatch.setattr(constraint_module, "lift", counted)
+    for pattern in ("a{3}", "a{3}", "a{4}", "a{3}"):
+        compile(Regex(pattern), AB)
+    assert counted.call_count == 3, "one by one, since one alone is larger than the limit"
+
+
+def test_a_state_is_singular_when_one_text_can_follow() -> None:
+    constraint = compile(Regex("a(b{3}|ab)|b(a|b)"), AB)
+    automaton = constraint.spec.automaton
+    for state in range(automaton.states):
+        following = [word for word in WORDS if (end := automaton.step(state, word)) >= 0 and automaton.accepting[end]]
+        assert constraint.singular[state] == (len(following) == 1)
+    assert constraint.singular[-1]
+    assert not compile(Regex("a*"), AB).singular[0]
 
 
 def test_a_tokenizer_is_read_once() -> None:

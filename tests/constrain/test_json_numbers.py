@@ -1,126 +1,405 @@
-"""Numbers between bounds. The judges are Python's integers, `decimal.Decimal` and, for doubles, `float`."""
+"""Sets of JSON numbers. The judges are `Decimal`, and Python as a reader: integers exact, the rest as doubles."""
 
 from __future__ import annotations
 
 import json
+import math
+import operator
 import random
+import re
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import lru_cache
+from itertools import product
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from constrain import number_states
 from constrain.automaton import Automaton
 from constrain.errors import LimitError
 from constrain.expression import compile_expression
-from constrain.json_numbers import integers, numbers
+from constrain.json_numbers import (
+    ANY_NUMBER,
+    at_least,
+    at_most,
+    equal_to,
+    exact,
+    integers,
+    interval,
+    multiple_of,
+    not_multiple_of,
+    not_whole,
+    numbers,
+    one_of,
+    spell,
+    unequal_to,
+    whole,
+)
 from tests.constrain.json_judge import random_word
 
-magnitudes = st.sampled_from(["0", "1", "2", "9", "10", "12", "99", "100", "105", "1000"])
-fractions = st.sampled_from(["", ".0", ".5", ".25", ".50", ".05", ".99", ".250000001"])
-plain = st.builds(lambda sign, whole, part: sign + whole + part, st.sampled_from(["", "-"]), magnitudes, fractions)
-bounds = st.none() | plain.map(Decimal)
+Number = int | float
+Literal = Callable[[Decimal], Automaton]
+
+PLAIN = r"-?(0|[1-9]\d*)(\.\d+)?"
+SCIENTIFIC = r"-?([1-9](\.\d+)?|0(\.0+)?)[eE][+-]?\d{1,3}"
+EDGES = [0, 1, -1, 0.0, 0.1, 9.5, 10, 99, 150, 1e16, 1e22, 1e23, -1e23, 2**53 + 1, 2.5e-7, 1e-20, 1e300, 5e-324, -0.3]
+
+doubles = st.floats(allow_nan=False, allow_infinity=False) | st.floats(-1e4, 1e4) | st.integers(-99, 99).map(float)
+python_numbers = doubles | st.integers(-(10**25), 10**25) | st.integers(-120, 120) | st.sampled_from(EDGES)
 
 
-def compiled(*arguments: object) -> Automaton:
-    return compile_expression(numbers(*arguments))  # type: ignore[arg-type]  # drawn by hypothesis
+def python(text: str) -> Number:
+    value: Number = json.loads(text)
+    return value
 
 
-@settings(deadline=None)
+def is_constrained(text: str) -> bool:
+    """Whether the text is a constrained spelling of a finite number."""
+    if re.fullmatch(PLAIN, text):
+        return True
+    if not re.fullmatch(SCIENTIFIC, text):
+        return False
+    return Decimal(text) == 0 or Decimal("3e-324") <= abs(Decimal(text)) <= Decimal("1.7976931348623157e308")
+
+
+def significant(text: str) -> int:
+    return len(re.split("[eE]", text.lstrip("-"))[0].replace(".", "").strip("0"))
+
+
+def neighbours(value: Number) -> list[str]:
+    """Texts at and around the value, many of them closer than the next double."""
+    if isinstance(value, float):
+        near: list[Number] = [value, math.nextafter(value, math.inf), math.nextafter(value, -math.inf)]
+        near = [number for number in near if math.isfinite(number)]
+    else:
+        near = [value, value - 1, value + 1]
+    found = [json.dumps(number) for number in near]
+    for number in near:
+        decimal = exact(number)
+        for scale in (0, 1, -1):
+            moved = decimal + scale * abs(decimal).scaleb(-18)
+            found += [format(moved, "f"), f"{moved:e}", f"{moved:.16e}", f"{moved:.18e}"]
+            found += [f"{format(moved, 'f')}.0"] if moved == moved.to_integral_value() else []
+    return [text for text in found if is_constrained(text) and len(text) < 1_000]
+
+
+@lru_cache(maxsize=1)
+def short_texts() -> list[str]:
+    """All texts of up to five bytes over the symbols of numbers."""
+    return ["".join(word) for length in range(1, 6) for word in product("0159.-e+", repeat=length)]
+
+
+def accepted(automaton: Automaton) -> Iterator[str]:
+    return (text for text in short_texts() if automaton.accepts(text.encode()))
+
+
+COMPARISONS = [
+    (at_least, False, operator.ge),
+    (at_least, True, operator.gt),
+    (at_most, False, operator.le),
+    (at_most, True, operator.lt),
+]
+
+
+@pytest.mark.parametrize(("literal", "strict", "compare"), COMPARISONS)
+@pytest.mark.parametrize("bound", ["0", "1", "-1", "0.5", "-15", "10", "99.9", "1e5", "1.5e-5", "-5e9", "1e308"])
+def test_short_texts_are_compared_exactly(
+    literal: Callable[..., Automaton], strict: bool, compare: Callable[[Decimal, Decimal], bool], bound: str
+) -> None:
+    limit = Decimal(bound)
+    expected = [text for text in short_texts() if is_constrained(text) and compare(Decimal(text), limit)]
+    assert list(accepted(literal(limit, strict=strict))) == expected
+
+
+@given(python_numbers, st.sampled_from(COMPARISONS), st.lists(python_numbers), st.randoms())
+@example(5e-324, COMPARISONS[0], [0, 5e-324, -5e-324, 1e-323], random.Random(0))
+@example(1.7976931348623157e308, COMPARISONS[3], [1e308, 1.7976931348623157e308], random.Random(0))
+@example(1e23, COMPARISONS[2], [1e23, 10**23], random.Random(0))
+@settings(max_examples=100, deadline=None)
+def test_what_json_dumps_prints_is_compared_as_python_does(
+    bound: Number,
+    comparison: tuple[Callable[..., Automaton], bool, Callable[[Number, Number], bool]],
+    values: list[Number],
+    rng: random.Random,
+) -> None:
+    literal, strict, compare = comparison
+    automaton = literal(exact(bound), strict=strict)
+    near = [math.nextafter(bound, end) for end in (math.inf, -math.inf)] if isinstance(bound, float) else []
+    for value in [*values, bound, *filter(math.isfinite, near)]:
+        assert automaton.accepts(json.dumps(value).encode()) == compare(value, bound), value
+    for text in [*neighbours(bound), *walks(automaton, rng)]:
+        if automaton.accepts(text.encode()):
+            assert is_constrained(text)
+            assert compare(python(text), bound), text
+            assert compare(Decimal(text), exact(bound)) or stands_for_a_double(text), text  # type: ignore[arg-type]
+
+
+def stands_for_a_double(text: str) -> bool:
+    """Whether the decimal lies between a double from 2^53 on and its shortest spelling."""
+    double = python(text)
+    if isinstance(double, int) or not 2**53 <= abs(double) < math.inf:
+        return False
+    low, high = sorted([exact(double), Decimal(repr(double))])
+    return low <= Decimal(text) <= high
+
+
+def walks(automaton: Automaton, rng: random.Random) -> list[str]:
+    if automaton.is_empty():
+        return []
+    return [random_word(automaton, rng, length).decode() for length in (0, 3, 8, 20, 30)]
+
+
+def side(number: Decimal, bound: Decimal) -> int:
+    return (number > bound) - (number < bound)
+
+
+def doubtful(text: str) -> bool:
+    """Whether rounding may decide on which side of a bound the text is."""
+    return significant(text) > 17 or ("e" not in text.lower() and 0 < abs(Decimal(text)) < Decimal("1e-20"))
+
+
+@given(python_numbers, st.booleans(), st.randoms())
+@settings(max_examples=100, deadline=None)
+def test_a_bound_and_its_negation_share_nothing_and_leave_out_only_what_is_doubtful(
+    bound: Number, strict: bool, rng: random.Random
+) -> None:
+    above, below = at_least(exact(bound), strict=strict), at_most(exact(bound), strict=not strict)
+    assert (above & below).is_empty()
+    assert (equal_to(exact(bound)) & unequal_to([exact(bound)])).is_empty()
+    for text in [*neighbours(bound), *walks(interval(), rng)]:
+        if side(exact(python(text)), exact(bound)) == side(Decimal(text), exact(bound)) and not doubtful(text):
+            assert above.accepts(text.encode()) or below.accepts(text.encode()), text
+
+
+@given(
+    st.none() | python_numbers, st.booleans(), st.none() | python_numbers, st.booleans(),
+    st.sampled_from([None, "fraction", "plain"]),
+)  # fmt: skip
+@settings(max_examples=100, deadline=None)
+def test_an_interval_is_the_intersection_of_its_bounds(
+    low: Number | None, low_strict: bool, high: Number | None, high_strict: bool, form: object
+) -> None:
+    ends = [None if end is None else exact(end) for end in (low, high)]
+    expected = interval() if form is None else whole(fraction=form == "fraction")
+    if ends[0] is not None:
+        expected &= at_least(ends[0], strict=low_strict)
+    if ends[1] is not None:
+        expected &= at_most(ends[1], strict=high_strict)
+    assert interval(ends[0], low_strict, ends[1], high_strict, form) == expected
+
+
+def test_without_bounds_all_constrained_spellings_are_left() -> None:
+    assert list(accepted(interval())) == [text for text in short_texts() if is_constrained(text)]
+    assert (interval() - ANY_NUMBER).is_empty()
+
+
+def test_unrestricted_numbers_have_the_full_grammar() -> None:
+    grammar = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+    assert list(accepted(ANY_NUMBER)) == [text for text in short_texts() if grammar.fullmatch(text)]
+    for text in ("NaN", " 1", "1e+00000", "123.4500E-0099"):
+        assert ANY_NUMBER.accepts(text.encode()) == bool(grammar.fullmatch(text))
+
+
+@given(st.lists(python_numbers, max_size=4), st.lists(python_numbers), st.randoms())
+@settings(max_examples=60, deadline=None)
+def test_listed_values_and_all_others(listed: list[Number], others: list[Number], rng: random.Random) -> None:
+    among, unlike = one_of(map(exact, listed)), unequal_to(map(exact, listed))
+    for value in [*listed, *others]:
+        assert among.accepts(json.dumps(value).encode()) == (value in listed)
+        assert unlike.accepts(json.dumps(value).encode()) == (value not in listed)
+    for text in [*walks(among, rng), *(near for value in listed[:2] for near in neighbours(value))]:
+        if among.accepts(text.encode()):
+            assert python(text) in listed, text
+        if unlike.accepts(text.encode()):
+            assert python(text) not in listed, text
+            assert Decimal(text) not in list(map(exact, listed)) or stands_for_a_double(text), text
+
+
+@pytest.mark.parametrize("value", ["0", "1", "-15", "0.5", "150", "9e9", "1e-5"])
+def test_every_short_spelling_of_a_value(value: str) -> None:
+    exactly = [text for text in short_texts() if is_constrained(text) and Decimal(text) == Decimal(value)]
+    others = [text for text in short_texts() if is_constrained(text) and Decimal(text) != Decimal(value)]
+    assert list(accepted(equal_to(Decimal(value)))) == exactly
+    assert list(accepted(unequal_to([Decimal(value)]))) == others
+
+
+def test_integers_have_a_fraction_or_an_exponent_only_if_admitted() -> None:
+    def small(text: str) -> bool:
+        mantissa, _, exponent = text.partition("e")
+        return not exponent or len(mantissa.partition(".")[2]) <= 2
+
+    constrained = [text for text in short_texts() if is_constrained(text)]
+    integral = [text for text in constrained if Decimal(text) == Decimal(text).to_integral_value()]
+    assert list(accepted(whole())) == [text for text in integral if small(text)]
+    assert list(accepted(whole(fraction=False))) == [text for text in integral if re.fullmatch("0|-?[1-9][0-9]*", text)]
+    assert list(accepted(not_whole(fraction=False))) == [text for text in constrained if re.search("[.e]", text)]
+
+
+def test_numbers_that_are_not_integers() -> None:
+    for text in accepted(not_whole()):
+        assert Decimal(text) != Decimal(text).to_integral_value()
+    for text in short_texts():
+        if is_constrained(text) and "e" not in text and Decimal(text) != Decimal(text).to_integral_value():
+            assert not_whole().accepts(text.encode()), text
+
+
+near_integers = st.builds(
+    lambda n, steps: n + steps * math.ulp(n),
+    st.integers(-(2**53), 2**53) | st.integers(-1000, 1000) | st.integers(0, 53).map(lambda power: 2**power),
+    st.integers(-4, 4),
+)
+
+
+@given(doubles | near_integers)
+@example(1.1 * 100)
+@example(1.7976931348623157e308)
+@example(5e-324)
+@example(1e308)
+@example(1.2345678901234567e19)
+@example(9999999999999998.0)
+@settings(max_examples=500, deadline=None)
+def test_every_double_is_an_integer_or_not(value: float) -> None:
+    text = json.dumps(value).encode()
+    assert whole().accepts(text) == value.is_integer()
+    assert not_whole().accepts(text) == (not value.is_integer())
+
+
+@given(st.randoms(), st.integers(0, 60))
+@settings(max_examples=100, deadline=None)
+def test_integers_are_integers_for_readers_of_doubles(rng: random.Random, length: int) -> None:
+    text = random_word(whole(), rng, length).decode()
+    assert Decimal(text) == Decimal(text).to_integral_value()
+    assert isinstance(python(text), int) or float(text).is_integer()
+    text = random_word(not_whole(), rng, length).decode()
+    assert Decimal(text) != Decimal(text).to_integral_value(), text
+    assert not float(text).is_integer(), text
+
+
+@pytest.mark.parametrize("text", ["1.0", "2.50e1", "1e2", "-0", "-0.0", "0e5", "1.0E10", "1e+22", "1.5e300"])
+def test_spellings_of_integers(text: str) -> None:
+    assert whole().accepts(text.encode())
+    assert not whole(fraction=False).accepts(text.encode())
+    assert not not_whole().accepts(text.encode())
+
+
+DIVISORS = ["1", "2", "3", "7", "10", "1.5", "0.5", "0.01", "0.0001", "1e-8", "0.00005", "15e1", "1000000", "86400"]
+
+
+@pytest.mark.parametrize("divisor", DIVISORS)
+def test_short_multiples_are_exact(divisor: str) -> None:
+    step = Decimal(divisor)
+    multiples, others = set(accepted(multiple_of(step))), set(accepted(not_multiple_of(step)))
+    for text in filter(is_constrained, short_texts()):
+        is_multiple = Decimal(text) % step == 0 if abs(Decimal(text)) < step * 10**20 else None
+        assert text not in (others if is_multiple else multiples) or is_multiple is None, text
+        if not re.search("[e]", text):
+            assert text in (multiples if is_multiple else others), text
+    assert all(map(is_constrained, multiples | others))
+
+
+def is_multiple(value: Decimal, divisor: Decimal) -> bool:
+    quotient = value.as_integer_ratio()[0] * divisor.as_integer_ratio()[1]
+    return quotient % (value.as_integer_ratio()[1] * divisor.as_integer_ratio()[0]) == 0
+
+
+@given(
+    st.sampled_from([*DIVISORS, "12", "64", "365", "1024"]).map(Decimal),
+    st.integers(-(10**20), 10**20) | st.integers(-99, 99),
+    doubles,
+    st.randoms(),
+)
+@settings(max_examples=100, deadline=None)
+def test_multiples_are_exact(divisor: Decimal, factor: int, other: float, rng: random.Random) -> None:
+    multiples, others = multiple_of(divisor), not_multiple_of(divisor)
+    product = factor * divisor
+    texts = [format(product, "f"), format(Decimal(repr(other)), "f"), json.dumps(other)]
+    texts += [json.dumps(float(product))] if exact(float(product)) == product else []
+    for text in [*texts, *walks(multiples, rng), *walks(others, rng)]:
+        if multiples.accepts(text.encode()):
+            assert is_multiple(Decimal(text), divisor), text
+        if others.accepts(text.encode()):
+            assert not is_multiple(Decimal(text), divisor), text
+    for text in texts[:2]:
+        assert (multiples if is_multiple(Decimal(text), divisor) else others).accepts(text.encode()), text
+
+
+@given(st.sampled_from(DIVISORS[:10]).map(Decimal), st.floats(1e-9, 1e22) | st.integers(1, 99).map(lambda n: n * 1e20))
+@settings(max_examples=100, deadline=None)
+def test_multiples_that_python_prints(divisor: Decimal, value: float) -> None:
+    for text in (json.dumps(value), json.dumps(float(round(Decimal(value) / divisor) * divisor))):
+        assume(Decimal(text) < 10**22)
+        belongs = is_multiple(Decimal(text), divisor)
+        assert multiple_of(divisor).accepts(text.encode()) == belongs, text
+        assert not_multiple_of(divisor).accepts(text.encode()) == (not belongs), text
+
+
+@pytest.mark.parametrize("divisor", ["123456789", "0.123456789", "1.000000007"])
+def test_divisors_with_too_many_residues_are_refused(divisor: str) -> None:
+    with pytest.raises(LimitError, match="automaton states") as caught:
+        multiple_of(Decimal(divisor))
+    assert caught.value.given > caught.value.limit
+
+
+def test_thousands_of_values_are_listed_in_a_second() -> None:
+    values = [Decimal(7 * n) for n in range(5_000)]
+    automaton = one_of(values)
+    assert [n for n in range(40_000) if automaton.accepts(b"%d" % n)] == values
+
+
+def test_sets_that_need_too_many_states_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(number_states, "DEFAULT_MAX_STATES", 100)
+    with pytest.raises(LimitError, match="round its numbers") as caught:
+        one_of(Decimal(n) ** 7 for n in range(1_000, 2_000))
+    assert caught.value.given > caught.value.limit == 100
+
+
+@given(python_numbers)
+@settings(max_examples=100, deadline=None)
+def test_a_value_is_spelled_as_json_dumps_does_if_that_is_allowed(value: Number) -> None:
+    assert spell(value, interval()) == json.dumps(value)
+    for language in (whole(), whole(fraction=False), not_whole(fraction=False), interval() - whole(fraction=False)):
+        text = spell(value, language)
+        if text is not None:
+            assert language.accepts(text.encode())
+            assert python(text) == value
+
+
+def test_spellings_that_differ_from_json_dumps() -> None:
+    assert spell(5.0, whole(fraction=False)) == "5"
+    assert spell(1e22, whole(fraction=False)) == "10000000000000000000000"
+    assert spell(5, not_whole(fraction=False)) == "5.0"
+    assert spell(2.5, whole()) is None
+    assert spell(math.inf, interval()) is None
+    assert spell(10**400, not_whole(fraction=False)) is None
+
+
 @given(st.none() | st.integers(-120, 120), st.none() | st.integers(-120, 120))
+@settings(deadline=None)
 def test_integers_between_bounds(low: int | None, high: int | None) -> None:
+    expected = [n for n in range(-300, 300) if (low is None or low <= n) and (high is None or n <= high)]
     automaton = compile_expression(integers(low, high))
-    accepted = [n for n in range(-1200, 1200) if automaton.accepts(b"%d" % n)]
-    assert accepted == [n for n in range(-1200, 1200) if (low is None or low <= n) and (high is None or n <= high)]
+    assert [n for n in range(-300, 300) if automaton.accepts(b"%d" % n)] == expected
 
 
-@pytest.mark.parametrize(("low", "high"), [(None, None), (0, None), (None, 0), (-5, 5)])
-@pytest.mark.parametrize("text", ["-0", "00", "01", "-01", "+1", "1.0", "1e2", "", "-", " 1"])
-def test_integers_have_one_spelling(low: int | None, high: int | None, text: str) -> None:
-    assert not compile_expression(integers(low, high)).accepts(text.encode())
-
-
-@given(bounds, bounds, st.booleans(), st.booleans(), st.lists(plain, max_size=20))
-@settings(max_examples=200, deadline=None)
-def test_plain_decimals_between_bounds(
-    low: Decimal | None, high: Decimal | None, low_open: bool, high_open: bool, texts: list[str]
-) -> None:
-    if low is None and high is None:
-        return
-    automaton = compiled(low, high, low_open, high_open)
-    for text in texts:
-        value = Decimal(text)
-        above = low is None or (value > low if low_open else value >= low)
-        below = high is None or (value < high if high_open else value <= high)
-        signed_zero = value == 0 and text.startswith("-")
-        assert automaton.accepts(text.encode()) == (above and below and not signed_zero), text
-
-
-@given(st.floats(-1e25, 1e25), st.booleans(), st.booleans(), st.randoms())
-@example(1.7976931348623157e308, False, True, random.Random(0))
-@example(5e-324, True, True, random.Random(0))
-@example(0.3, True, True, random.Random(0))
-@example(1e23, False, False, random.Random(0))
-@example(9007199254740994.0, True, False, random.Random(0))
-@settings(max_examples=50, deadline=None)
-def test_numbers_that_are_read_as_doubles_keep_the_bounds(
-    bound: float, is_open: bool, upper: bool, rng: random.Random
-) -> None:
-    exactly = Decimal(repr(bound)) if abs(bound) < 2**53 else Decimal(bound)
-    arguments = (None, exactly, False, is_open) if upper else (exactly, None, is_open, False)
-    automaton = compiled(*arguments)
-    for length in (0, 10, 20, 30):
-        value = json.loads(random_word(automaton, rng, length))
-        assert (
-            (value < bound or (value == bound and not is_open))
-            if upper
-            else (value > bound or (value == bound and not is_open))
-        )
-
-
-@settings(deadline=None)
-@given(st.integers(2**52, 2**60), st.booleans(), st.randoms())
-def test_large_integer_bounds_hold_for_numbers_read_as_doubles(bound: int, is_open: bool, rng: random.Random) -> None:
-    automaton = compiled(None, Decimal(bound), False, is_open)
-    for text in (f"{bound}", f"{bound}.0", f"{bound - 1}.9", random_word(automaton, rng, 20).decode()):
-        value = json.loads(text)
-        assert not automaton.accepts(text.encode()) or (value < bound if is_open else value <= bound)
-
-
-@settings(deadline=None)
-@given(st.floats(1e-4, 1e15), st.floats(1e-4, 1e15))
-def test_every_double_is_compared_by_its_shortest_spelling(bound: float, value: float) -> None:
-    for is_open in (False, True):
-        automaton = compiled(Decimal(repr(bound)), None, is_open, False)
-        assert automaton.accepts(repr(value).encode()) == (value > bound if is_open else value >= bound)
-
-
-def test_unbounded_numbers_have_the_full_grammar() -> None:
-    automaton = compiled(None, None)
-    for text in ("0", "-0", "0.0", "-0.5e+10", "1E9", "12.340", "1e-7", "9" * 40):
-        assert isinstance(json.loads(text), int | float)
-        assert automaton.accepts(text.encode())
-    for text in ("", "-", "01", ".5", "1.", "1e", "+1", "0x1", "NaN", "1.5.2", "--1"):
-        assert not automaton.accepts(text.encode())
-
-
-def test_next_to_an_exclusive_zero_stands_1e_20() -> None:
-    automaton = compiled(Decimal(0), None, True, False)
-    assert automaton.accepts(b"0.00000000000000000001")
-    assert not automaton.accepts(b"0.000000000000000000009")
-
-
-def test_long_bounds_need_few_states() -> None:
-    assert compile_expression(integers(1, 2**63)).states < 60
-    assert compiled(Decimal("-1e300"), Decimal("1e300"), True, True).states < 1_300
+def test_bounds_need_few_states() -> None:
+    assert interval(Decimal(1), False, Decimal(2**63), False, "plain").states < 60
+    assert interval(Decimal(0), False, Decimal(150), False, "fraction").states < 60
+    assert at_least(Decimal("0.1")).states < 90
+    assert interval(Decimal("-1e300"), True, Decimal("1e300"), True).states < 1_500
 
 
 def test_empty_ranges() -> None:
-    assert compile_expression(integers(3, 2)).is_empty()
-    assert compiled(Decimal(3), Decimal(3), True, False).is_empty()
+    assert interval(Decimal(3), False, Decimal(2)).is_empty()
+    assert interval(Decimal(3), True, Decimal(3)).is_empty()
+    assert interval(Decimal("0.1"), False, Decimal("0.9"), False, "fraction").is_empty()
+    assert one_of([]).is_empty()
+    assert unequal_to([]) == interval()
+    assert numbers(None, None) == ANY_NUMBER
 
 
 def test_endless_bounds_are_refused() -> None:
     with pytest.raises(LimitError, match="1,001 digits") as caught:
-        integers(10**1_000, None)
+        at_least(Decimal(10**1_000))
     assert (caught.value.limit, caught.value.given) == (1_000, 1_001)

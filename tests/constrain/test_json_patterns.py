@@ -1,17 +1,23 @@
-"""The `pattern` keyword. The judge is `re.search` on patterns that mean the same in ECMA-262."""
+"""The `pattern` keyword. The judges are `re.search`, and for ECMA-262 its own cases and front end."""
 
 from __future__ import annotations
 
 import json
 import random
 import re
+from functools import cache
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constrain.errors import SpecError, UnsupportedError
-from constrain.json_patterns import pattern_content
+from constrain.automaton import Automaton
+from constrain.errors import LimitError, SpecError, UnsupportedError
+from constrain.expression import compile_expression
+from constrain.json_patterns import pattern_content, pattern_contents
+from constrain.json_text import canonical_string
+from constrain.regex import parse, search_expression
 from tests.constrain.json_judge import random_word
 
 PATTERNS = [
@@ -29,29 +35,151 @@ PATTERNS = [
     r"^[\s\S]$",
     r"\S\s",
     r"\D\W",
+    r"^\W+$",
+    r"^[^\d]+$",
+    r"^\S+$",
+    r"^\s+$",
+    r"[\W\d]",
+    r"^[^\]\d]$",
+    r"^\w{1,3}$",
+    r"\ba",
+    r"\B",
+    "^.*$",
+    "a(?!.)",
+    r"(?!\S)c",
+    r"(?<!\w)b",
+    r"^(?!\s*$)..",
+    r"^(?:(?!b).)+$",
+    "a$|^(?=b$)",
+    r"(?:^|\s)a(?=\s|$)",
+]
+ALPHABET = 'abc"\\\t\r\n é\x1d\u0660\ufeff\u2028'
+
+# In schemas of public projects: names, passwords, hosts, versions, paths, expressions.
+REAL = [
+    r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+    r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$",
+    r"^(?=.*[a-z])(?=.*[A-Z])(?=.*\d)(?=.*[@$!%*?&])[A-Za-z\d@$!%*?&]{8,}$",
+    r"^(?!-)[A-Za-z0-9-]{1,63}(?<!-)$",
+    r"^(?![0-9]+$)(?!-)[a-zA-Z0-9\.-]{0,63}(?<!-)$",
+    r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-((?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?$",
+    r"^P(?!$)(\d+(?:\.\d+)?Y)?(\d+(?:\.\d+)?M)?(\d+(?:\.\d+)?D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?$",
+    r"^((25[0-5]|(2[0-4]|1\d|[1-9]|)\d)\.?\b){4}$",
+    r"^(?!.*\.\.)(?!\.)[^\s~^:?*\[\\]+(?<!\.lock)(?<!\/)$",
+    r"^((?!-)(xn--)?[a-z0-9][a-z0-9-_]{0,61}[a-z0-9]?\.)+(xn--)?[a-z0-9-]{2,}$",
+    r"^(?!/)(?!.*//)(?!.*/$).+$",
+    r"^((?!mode)(?!Mode).)*$",
+    r"\b\d{4}[- ]?\d{4}\b",
+    r"^[\w\.\-\ ]+$",
+    r"^\$\{\{.*\}\}$",
+    r"^\w+([\.-]?\w+)*@\w+([\.-]?\w+)*(\.\w{2,3})+$",
+    r"^[^\u0000-\u001f\u007f]*$",
+    r"^(?:(?:https?|ftp):)?\/\/",
 ]
 
 
+def content(text: str) -> bytes:
+    return json.dumps(text, ensure_ascii=False)[1:-1].encode()
+
+
+@cache
+def by_ecma(pattern: str) -> Automaton:
+    return search_expression(parse(pattern, dialect="ecma"))
+
+
+def check(pattern: str, text: str) -> None:
+    both, neither = pattern_contents(pattern)
+    verdicts = [by_ecma(pattern).accepts(text.encode()), bool(re.search(pattern, text))]
+    assert both.accepts(content(text)) == all(verdicts), (pattern, text, verdicts)
+    assert neither.accepts(content(text)) == (not any(verdicts)), (pattern, text, verdicts)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_text_is_in_the_first_if_both_readers_find_a_match_and_in_the_second_if_neither_does(pattern: str) -> None:
+    for length in range(4):
+        for text in map("".join, product('ab"\\\n é\u0660\ufeff'[: 10 - 2 * length], repeat=length)):
+            check(pattern, text)
+
+
 @settings(deadline=None)
-@given(st.sampled_from(PATTERNS), st.text('abc"\\\t é\x1d\u0660\ufeff', max_size=4))
-def test_strings_with_a_match(pattern: str, text: str) -> None:
-    content = json.dumps(text, ensure_ascii=False)[1:-1].encode()
-    if pattern_content(pattern).accepts(content):
-        assert re.search(pattern, text)
-    elif text.isascii() and text.isprintable():
-        assert not re.search(pattern, text)
+@given(st.sampled_from(PATTERNS), st.text(ALPHABET, max_size=5))
+def test_random_texts_in_both_languages(pattern: str, text: str) -> None:
+    check(pattern, text)
 
 
-@pytest.mark.parametrize("pattern", [*PATTERNS, r"^\W+$", r"^[^\d]+$", r"^\S+$", r"^\s+$", r"[\W\d]", r"^[^\]\d]$"])
-def test_python_finds_every_match_too(pattern: str) -> None:
+@pytest.mark.parametrize("pattern", [*PATTERNS, *REAL])
+def test_words_of_both_languages(pattern: str) -> None:
+    both, neither = pattern_contents(pattern)
+    assert both == pattern_content(pattern)
+    assert (both & neither).is_empty()
+    assert ((both | neither) - compile_expression(canonical_string())).is_empty()
     rng = random.Random(0)
-    for length in range(100):
-        word = random_word(pattern_content(pattern), rng, length % 20)
-        assert re.search(pattern, json.loads(b'"%b"' % word)), word
+    for length in range(60):
+        if not both.is_empty():
+            word = json.loads(b'"%b"' % random_word(both, rng, length % 20))
+            assert re.search(pattern, word), word
+            assert by_ecma(pattern).accepts(word.encode()), word
+        if not neither.is_empty():
+            word = json.loads(b'"%b"' % random_word(neither, rng, length % 20))
+            assert not re.search(pattern, word), word
+            assert not by_ecma(pattern).accepts(word.encode()), word
 
 
-def test_errors_of_patterns() -> None:
-    with pytest.raises(SpecError):
-        pattern_content("(")
-    with pytest.raises(UnsupportedError):
-        pattern_content(r"\bword\b")
+@pytest.mark.parametrize(
+    ("pattern", "inside", "outside"),
+    [
+        (r"^\p{L}+$", "éß", "1"),  # no reading by `re`
+        (r"^[\w-.]$", "-", "é"),
+        (r"^\u{e9}$", "é", "e"),
+        (r"^\ud83d\ude00$", "\U0001f600", "a"),
+        (r"^[\u0020-\uD7FF\uE000-\uFFFD\uD800\uDC00-\uDBFF\uDFFF]$", "\U0001f600", "\t"),
+        ("(?i)^ab$", "aB", "b"),  # no reading by ECMA-262
+        (r"\A\d\Z", "\u0660", "a"),
+        ("^(?P<name>a)$", "a", "b"),
+        ("^[a-z]{,2}$", "ab", "abc"),
+    ],
+)
+def test_what_only_one_reader_can_read_is_left_to_that_one(pattern: str, inside: str, outside: str) -> None:
+    both, neither = pattern_contents(pattern)
+    assert both.accepts(content(inside))
+    assert not neither.accepts(content(inside))
+    assert neither.accepts(content(outside))
+    assert not both.accepts(content(outside))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [("^a$", "a\n"), (r"^\d$", "\u0660"), (r"\W", "é"), (r"\s", "\ufeff"), (r"\S", "\x1d"), ("a.b", "a\u2028b")],
+)
+def test_a_disputed_text_is_in_neither_language(pattern: str, text: str) -> None:
+    both, neither = pattern_contents(pattern)
+    if pattern in (r"\W", r"\S"):
+        text = text * 2
+    assert not both.accepts(content(text))
+    assert not neither.accepts(content(text))
+
+
+def test_counted_characters_compile_to_as_few_states_as_their_spelling_needs() -> None:
+    assert pattern_content(r"^[\s\S]{0,4000}$").states == 15 * 4000 + 1
+    assert pattern_content(r"^\w{1,64}$").states == 65
+    assert pattern_content(".{1,1000}") == pattern_content(".")
+
+
+@pytest.mark.parametrize("pattern", ["(", r"\A(", "[b-a]", r"\q", "a**"])
+def test_what_no_reader_can_read_is_malformed(pattern: str) -> None:
+    with pytest.raises(SpecError, match="malformed pattern") as caught:
+        pattern_content(pattern)
+    assert not isinstance(caught.value, UnsupportedError)
+
+
+@pytest.mark.parametrize(("pattern", "keyword"), [(r"(a)\1", r"\1"), ("a*+b", "*+"), (r"\p{Elvish}", r"\p{Elvish}")])
+def test_what_is_not_regular_or_unknown_is_refused_by_name(pattern: str, keyword: str) -> None:
+    for function in (pattern_content, pattern_contents):
+        with pytest.raises(UnsupportedError) as caught:
+            function(pattern)
+        assert caught.value.keyword == keyword
+
+
+def test_explosions_are_limits() -> None:
+    with pytest.raises(LimitError, match="takes more than"):
+        pattern_content("^(a|b)*a(a|b){20}$")

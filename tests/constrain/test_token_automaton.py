@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from constrain import token_automaton, token_maps
 from constrain.automaton import Automaton
 from constrain.expression import compile_expression
 from constrain.regex import parse, to_expression
@@ -23,7 +25,9 @@ automata = st.sampled_from(PATTERNS).map(lambda pattern: compile_expression(to_e
 def successor(tokens: TokenAutomaton, state: int, id_: int) -> int:
     edges = (tokens.source == state) & (tokens.label == tokens.class_of[id_])
     assert edges.sum() <= 1, "not deterministic"
-    return int(tokens.target[edges][0]) if edges.any() else -1
+    following = int(tokens.target[edges][0]) if edges.any() else -1
+    assert tokens.step(state, id_) == following
+    return following
 
 
 @given(automata, vocabularies)
@@ -77,3 +81,58 @@ def test_distances_and_longest_are_those_of_a_search_token_by_token(
         assert tokens.distance[q] == expected
     lengths = [n for n, states in enumerate(can_end) if 0 in states]
     assert tokens.longest == (None if not lengths or max(lengths) == depth else max(lengths))
+
+
+@given(automata, vocabularies)
+@settings(max_examples=100, deadline=None)
+def test_links_are_the_edges_between_two_states_together(automaton: Automaton, vocabulary: Vocabulary) -> None:
+    tokens = lift(automaton, vocabulary)
+    links = tokens.links
+    edges = list(zip(tokens.source.tolist(), tokens.label.tolist(), tokens.target.tolist(), strict=True))
+    assert edges == sorted(edges)
+    assert tokens.edges == len(edges)
+    bundles = [links.member[links.offsets[n] : links.offsets[n + 1]].tolist() for n in range(links.bundles)]
+    assert all(bundles), "no bundle is empty"
+    assert bundles == [sorted(each) for each in bundles]
+    assert len({tuple(each) for each in bundles}) == links.bundles, "no bundle is there twice"
+    pairs = list(zip(links.source.tolist(), links.target.tolist(), strict=True))
+    assert pairs == sorted({(source, target) for source, _, target in edges})
+    for (source, target), bundle in zip(pairs, links.bundle.tolist(), strict=True):
+        assert bundles[bundle] == [label for a, label, b in edges if (a, b) == (source, target)]
+        assert len(range(*tokens.outgoing(source).indices(len(pairs)))) == sum(a == source for a, _ in pairs)
+
+
+@given(automata, vocabularies, st.integers(2, 5))
+@settings(max_examples=100, deadline=None)
+def test_states_lifted_in_parts_and_few_at_a_time_give_the_same(
+    automaton: Automaton, vocabulary: Vocabulary, parts: int
+) -> None:
+    whole = lift(automaton, vocabulary)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(token_automaton, "_WHOLE", 0)
+        patch.setattr(token_automaton, "_PART", 1)
+        patch.setattr(token_automaton, "_PARTS", parts)
+        patch.setattr(token_maps, "_BATCH", 2)
+        split = lift(automaton, vocabulary)
+    assert split.classes == whole.classes
+    renamed = np.empty(whole.classes, np.int64)
+    renamed[split.class_of] = whole.class_of
+    assert (renamed[split.class_of] == whole.class_of).all()
+    edges = zip(split.source.tolist(), renamed[split.label].tolist(), split.target.tolist(), strict=True)
+    assert sorted(edges) == list(zip(whole.source.tolist(), whole.label.tolist(), whole.target.tolist(), strict=True))
+    assert split.links.bundles == whole.links.bundles
+    assert (split.distance == whole.distance).all()
+
+
+def test_many_alike_states_share_their_bundles() -> None:
+    """11,000 states (a long counter with a tail) are lifted in parts, and act as their bytes do at either end."""
+    automaton = compile_expression(to_expression(parse("[a-y]{0,11000}(zab|zb)")))
+    vocabulary = Vocabulary([b"a", b"bc", b"xyx", b"z", b"za", b"yzab", b"b", b"q" * 40, None], [8])
+    tokens = lift(automaton, vocabulary)
+    assert tokens.done == automaton.states > token_automaton._WHOLE
+    for q in [*range(50), *range(automaton.states - 50, automaton.states)]:
+        for id_, data in enumerate(vocabulary.tokens[:-1]):
+            assert tokens.step(q, id_) == automaton.step(q, data or b"")
+    assert tokens.links.bundles < 20
+    assert tokens.longest == 11_003
+    assert tokens.distance[0] == 1, "yzab is a token"

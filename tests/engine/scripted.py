@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from constrain.errors import ConstrainError
+
 __all__ = ["Conclusion", "ScriptedConstraints", "ScriptedDenoiser", "conclusion"]
 
 PAD = 0
@@ -70,6 +72,8 @@ class Conclusion:
     undecided: Tensor
     forced: Tensor
     certainty: Tensor
+    redecoded: Sequence[int]
+    errors: Sequence[ConstrainError | None]
 
     def sample(self, generator: torch.Generator) -> Tensor:
         return self.map()
@@ -84,7 +88,13 @@ class Conclusion:
         return self.logits
 
 
-def conclusion(logits: Tensor, *, forced: Sequence[bool] | None = None, certainty: float = 0.5) -> Conclusion:
+def conclusion(
+    logits: Tensor,
+    *,
+    forced: Sequence[bool] | None = None,
+    certainty: float = 0.5,
+    errors: Sequence[ConstrainError | None] | None = None,
+) -> Conclusion:
     rows, length = logits.shape[:2]
     return Conclusion(
         logits=logits,
@@ -93,6 +103,8 @@ def conclusion(logits: Tensor, *, forced: Sequence[bool] | None = None, certaint
         undecided=torch.ones(rows, length, dtype=torch.bool),
         forced=torch.zeros(rows, dtype=torch.bool) if forced is None else torch.tensor(forced),
         certainty=torch.full((rows,), certainty, dtype=torch.float64),
+        redecoded=[0] * rows,
+        errors=[None] * rows if errors is None else errors,
     )
 
 
@@ -102,6 +114,8 @@ class ScriptedConstraints:
 
     forced: Sequence[Sequence[bool]]
     complete: Sequence[Sequence[bool]] = ()
+    errors: Sequence[Sequence[ConstrainError | None]] | None = None
+    """The errors of each pass."""
     budgets: list[int] = field(default_factory=list)
     committed: list[Tensor] = field(default_factory=list)
     passes: int = 0
@@ -112,7 +126,8 @@ class ScriptedConstraints:
 
     def posterior(self, logits: Tensor) -> Conclusion:
         self.passes += 1
-        return conclusion(logits, forced=self.forced[self.passes - 1])
+        n = self.passes - 1
+        return conclusion(logits, forced=self.forced[n], errors=None if self.errors is None else self.errors[n])
 
     def commit(self, tokens: Tensor) -> Tensor:
         self.committed.append(tokens)

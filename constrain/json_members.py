@@ -1,0 +1,428 @@
+"""Arrays and objects as small automata over their items and members.
+
+The state is the formula that the rest has to satisfy: reading an item rewrites the statements about items, as a
+derivative does (`ItemIs(3, s)` is `ItemIs(2, s)` behind the first item), and reading a member settles the statements
+about its name. Members that the place mentions come first, each at most once, in the order of the place (or, on demand,
+in any order); then others, whose names are told apart only as far as the formula does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TypeAlias
+
+from constrain.automaton import Automaton
+from constrain.errors import LimitError
+from constrain.expression import compile_expression, union
+from constrain.json_atoms import (
+    Containing,
+    CountFrom,
+    Has,
+    ItemIs,
+    ItemsAre,
+    MemberIs,
+    MembersAre,
+    SizeFrom,
+    Subschema,
+    TextAmong,
+)
+from constrain.json_formula import FALSE, TRUE, Formula, all_of, atom, atoms, rewrite
+from constrain.json_locations import Location, Place, alternatives, item_place, member_place, names_at
+from constrain.json_strings import contents, holds_text
+from constrain.json_text import canonical_string, content
+
+__all__ = ["Cell", "Items", "Members", "items_of", "members_of"]
+
+MAX_STATES = 20_000
+MAX_ANY_ORDER = 8
+MAX_IN_ORDER = 64
+"""With more names than these, those of which nothing is asked any more (they belong to another branch) come last."""
+
+
+
+@dataclass(frozen=True, eq=False)
+class Items:
+    """The automaton of an array: per state, what the next item may be and where that leads; state 0 is the start."""
+
+    following: list[list[tuple[Location, int]]]
+    accepting: list[bool]
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """Names of additional members that the formula does not tell apart: their contents, canonically spelled, or None
+    for all names that there are."""
+
+    names: Automaton | None
+
+
+_Others: TypeAlias = tuple[Cell, list[tuple[Location, int]]]
+
+
+@dataclass(eq=False)
+class Waiting:
+    """A state of an object: what the next member may be.
+
+    `named` are members that may come now, and `otherwise` is the state in which the first of the others is known not
+    to come (-1: it has to); so later members are those of that state. `others` are additional members by cell.
+    """
+
+    named: list[tuple[str, list[tuple[Location, int]]]] = field(default_factory=list)
+    otherwise: int = -1
+    others: list[_Others] = field(default_factory=list)
+    accepting: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Members:
+    """The automaton of an object; state 0 is the start. `names` are those that the place mentions."""
+
+    states: list[Waiting]
+    names: tuple[str, ...]
+
+
+# --- arrays
+
+
+def items_of(formula: Formula, place: Place) -> Items:
+    """The automaton of the arrays of which the formula, over atoms about items, holds."""
+    horizon = max((each.index + 1 for s in place for each in atoms(s.formula) if isinstance(each, ItemIs)), default=0)
+    horizon = max(
+        [horizon, *(each.start for s in place for each in atoms(s.formula) if isinstance(each, ItemsAre))]
+    )
+    places = [item_place(place, index) for index in range(horizon + 1)]
+    number: dict[tuple[int, Formula], int] = {(0, formula): 0}
+    queue = [(0, formula)]
+    following: list[list[tuple[Location, int]]] = []
+    for index, rest in queue:
+        row = []
+        for location, left in alternatives(rest, _asked_of_item(rest), _decide_item, places[index]):
+            key = (min(index + 1, horizon), _shifted(left))
+            if key[1] is FALSE:
+                continue
+            if key not in number:
+                number[key] = len(queue)
+                queue.append(key)
+                _limit(len(queue), "array")
+            row.append((location, number[key]))
+        following.append(row)
+    return Items(following, [_finished(rest) is TRUE for _, rest in queue])
+
+
+def _asked_of_item(formula: Formula) -> list[Subschema]:
+    found: dict[Subschema, None] = {}
+    for each in atoms(formula):
+        match each:
+            case ItemIs(0, schema) | ItemsAre(0, schema) | Containing(schema, _):
+                found.setdefault(schema)
+    return list(found)
+
+
+def _decide_item(formula: Formula, truths: Mapping[Subschema, bool]) -> Formula:
+    """What is left when it is known which of the schemas the next item satisfies."""
+
+    def change(each: Hashable, positive: bool) -> Formula | None:
+        match each:
+            case ItemIs(0, inner) if inner in truths:
+                return TRUE if truths[inner] == positive else FALSE
+            case ItemsAre(0, inner) if not truths.get(inner, True):
+                return FALSE if positive else TRUE
+            case Containing(inner, low) if truths.get(inner, False):
+                fewer = atom(Containing(inner, low - 1)) if low > 1 else TRUE
+                return fewer if positive else ~fewer
+        return None
+
+    return rewrite(formula, change)
+
+
+def _shifted(formula: Formula) -> Formula:
+    """The formula for what comes behind one item, all about that item being settled."""
+
+    def change(each: Hashable, positive: bool) -> Formula | None:
+        match each:
+            case ItemIs(index, schema):
+                shifted = atom(ItemIs(index - 1, schema))
+            case ItemsAre(start, schema) if start:
+                shifted = atom(ItemsAre(start - 1, schema))
+            case CountFrom(low):
+                shifted = atom(CountFrom(low - 1)) if low > 1 else TRUE
+            case _:
+                return None
+        return shifted if positive else ~shifted
+
+    return rewrite(formula, change)
+
+
+def _finished(formula: Formula) -> Formula:
+    """What is left when nothing more comes, of arrays and of objects."""
+
+    def change(each: Hashable, positive: bool) -> Formula | None:
+        holds = not isinstance(each, CountFrom | Containing | SizeFrom | Has)
+        return TRUE if holds == positive else FALSE
+
+    return rewrite(formula, change)
+
+
+# --- objects
+
+
+def members_of(formula: Formula, place: Place, *, any_order: bool = False) -> Members:
+    """The automaton of the objects of which the formula, over atoms about members, holds."""
+    names = names_at(place)
+    mentioned = (each.name for each in atoms(formula) if isinstance(each, MemberIs | Has))
+    names = tuple(dict.fromkeys((*names, *mentioned)))
+    if any_order and len(names) > MAX_ANY_ORDER:
+        raise LimitError(
+            f"an object has {len(names)} members that may come in any order",
+            limit=MAX_ANY_ORDER,
+            given=len(names),
+            hint='use member_order="schema"',
+        )
+    return _Objects(formula, place, names, any_order=any_order).explore()
+
+
+_State: TypeAlias = tuple[Hashable, Formula, frozenset[str]]
+
+
+class _Objects:
+    """Explores one object's automaton. Statements about a single name wait in `own` until that name's turn, so that a
+    state is made of those only that concern several members."""
+
+    def __init__(self, formula: Formula, place: Place, names: tuple[str, ...], *, any_order: bool) -> None:
+        self.place = place
+        self.names = names
+        self.any_order = any_order
+        self.own: dict[str, list[Formula]] = {}
+        shared = []
+        for part in formula.parts if formula.kind == "all" else (formula,):
+            about = _subject(part)
+            if about is None:
+                shared.append(part)
+            else:
+                self.own.setdefault(about, []).append(part)
+        self.sets = list(dict.fromkeys(each.names for each in atoms(formula) if isinstance(each, MembersAre)))
+        self.cells: dict[frozenset[str], list[tuple[Cell, dict[Formula, bool]]]] = {}
+        self.number: dict[_State, int] = {}
+        self.queue: list[_State] = []
+        self.start = all_of(shared)
+
+    def state(self, left: Hashable, rest: Formula, dropped: frozenset[str]) -> int:
+        """The number of a state: names still to come (in order: the place of the next one), what is asked of them, and
+        names that have been dropped from the list."""
+        if len(self.names) > MAX_IN_ORDER and isinstance(left, int) and rest is not self.start:
+            asked = {each.name for each in atoms(rest) if isinstance(each, MemberIs | Has)} | self.own.keys()
+            dropped |= {name for name in self.names[left:] if name not in asked}
+            while left < len(self.names) and self.names[left] in dropped:
+                left += 1
+        key = (left, rest, dropped)
+        known = self.number.get(key)
+        if known is None:
+            known = self.number[key] = len(self.queue)
+            self.queue.append(key)
+            _limit(len(self.queue), "object")
+        return known
+
+    def explore(self) -> Members:
+        self.state(frozenset(self.names) if self.any_order else 0, self.start, frozenset())
+        states = [self.waiting(*key) for key in self.queue]
+        if not self.any_order:
+            for index in sorted(range(len(states)), key=lambda index: self.queue[index][0], reverse=True):
+                if states[index].otherwise >= 0:
+                    states[index].accepting = states[states[index].otherwise].accepting
+        return Members(states, self.names)
+
+    def waiting(self, left: Hashable, rest: Formula, dropped: frozenset[str]) -> Waiting:
+        found = Waiting()
+        if isinstance(left, int):
+            if left == len(self.names):
+                found.others = self.others(left, rest, dropped)
+                found.accepting = _finished(rest) is TRUE
+                return found
+            name = self.names[left]
+            asked = all_of([rest, *self.own.get(name, ())])
+            found.named = [(name, self.member(asked, name, left + 1, dropped))]
+            without = _without(asked, name)
+            if without is not FALSE:
+                found.otherwise = self.state(left + 1, without, dropped)
+            return found
+        assert isinstance(left, frozenset)
+        for name in sorted(left, key=self.names.index):
+            asked = all_of([rest, *self.own.get(name, ())])
+            found.named.append((name, self.member(asked, name, left - {name}, dropped)))
+        found.others = self.others(left, rest, dropped)
+        ending = rest
+        for name in left:
+            ending = _without(all_of([ending, *self.own.get(name, ())]), name)
+        found.accepting = _finished(ending) is TRUE
+        return found
+
+    def member(
+        self, asked: Formula, name: str, left: Hashable, dropped: frozenset[str]
+    ) -> list[tuple[Location, int]]:
+        asked = _with(asked, name)
+        if asked is FALSE or _is_disputed(asked, name):
+            return []
+        relevant: dict[Subschema, None] = {}
+        for each in atoms(asked):
+            match each:
+                case MemberIs(known, schema) if known == name:
+                    relevant.setdefault(schema)
+                case MembersAre(among, schema) if holds_text(among, name):
+                    relevant.setdefault(schema)
+
+        def decide(formula: Formula, truths: Mapping[Subschema, bool]) -> Formula:
+            def change(each: Hashable, positive: bool) -> Formula | None:
+                match each:
+                    case MemberIs(known, inner) if known == name and inner in truths:
+                        return TRUE if truths[inner] == positive else FALSE
+                    case MembersAre(among, inner) if not truths.get(inner, True) and holds_text(among, name):
+                        return FALSE if positive else TRUE
+                return None
+
+            return rewrite(formula, change)
+
+        found = alternatives(asked, list(relevant), decide, member_place(self.place, name))
+        return [(location, self.state(left, rest, dropped)) for location, rest in found]
+
+    def others(self, left: Hashable, rest: Formula, dropped: frozenset[str]) -> list[_Others]:
+        counted = _counted(rest)
+        if counted is FALSE:
+            return []
+        cells = self.cells_without(dropped)
+        found = []
+        for cell, inside in cells:
+            relevant = dict.fromkeys(
+                each.schema for each in atoms(counted) if isinstance(each, MembersAre) and inside[each.names]
+            )
+
+            def decide(
+                formula: Formula, truths: Mapping[Subschema, bool], inside: Mapping[Formula, bool] = inside
+            ) -> Formula:
+                def change(each: Hashable, positive: bool) -> Formula | None:
+                    hit = isinstance(each, MembersAre) and not truths.get(each.schema, True) and inside[each.names]
+                    return (FALSE if positive else TRUE) if hit else None
+
+                return rewrite(formula, change)
+
+            place = member_place(self.place, "any" if cell.names is None else _text(cell.names.shortest()))
+            options = alternatives(counted, list(relevant), decide, place)
+            if options:
+                found.append((cell, [(location, self.state(left, after, dropped)) for location, after in options]))
+        return found
+
+    def cells_without(self, dropped: frozenset[str]) -> list[tuple[Cell, dict[Formula, bool]]]:
+        """The names that are not listed, or have been dropped from the list."""
+        if dropped not in self.cells:
+            self.cells[dropped] = _cells(self.sets, frozenset(self.names) - dropped)
+        return self.cells[dropped]
+
+
+def _subject(formula: Formula) -> str | None:
+    """The one name that the formula is about; None if it is about several, or about members in general."""
+    name: str | None = None
+    for each in atoms(formula):
+        if not isinstance(each, MemberIs | Has) or (name is not None and each.name != name):
+            return None
+        name = each.name
+    return name
+
+
+def _with(formula: Formula, name: str) -> Formula:
+    """What is left when the member is known to be there."""
+    return _counted(
+        rewrite(formula, lambda each, sign: (TRUE if sign else FALSE) if each == Has(name) else None)
+    )
+
+
+def _without(formula: Formula, name: str) -> Formula:
+    """What is left when the member is known to be missing."""
+
+    def change(each: Hashable, positive: bool) -> Formula | None:
+        match each:
+            case Has(known) if known == name:
+                return FALSE if positive else TRUE
+            case MemberIs(known, _) if known == name:
+                return TRUE if positive else FALSE
+        return None
+
+    return rewrite(formula, change)
+
+
+def _counted(formula: Formula) -> Formula:
+    """What is left behind one more member, as far as their number goes."""
+
+    def change(each: Hashable, positive: bool) -> Formula | None:
+        if not isinstance(each, SizeFrom):
+            return None
+        fewer = atom(SizeFrom(each.low - 1)) if each.low > 1 else TRUE
+        return fewer if positive else ~fewer
+
+    return rewrite(formula, change)
+
+
+def _is_disputed(formula: Formula, name: str) -> bool:
+    """Whether the readers of some pattern disagree on this name."""
+    return any(
+        isinstance(each, MembersAre) and not holds_text(each.names, name) and not holds_text(~each.names, name)
+        for each in atoms(formula)
+    )
+
+
+def _cells(sets: list[Formula], listed: frozenset[str]) -> list[tuple[Cell, dict[Formula, bool]]]:
+    """The names that are not listed, split by the sets that the formula speaks of; and in which sets each part is."""
+    asked = {each: _of_unlisted(each, listed) for each in sets}
+    if not listed and all(each is TRUE or each is FALSE for each in asked.values()):
+        return [(Cell(None), {each: left is TRUE for each, left in asked.items()})]
+    cells: list[tuple[Automaton, dict[Formula, bool]]] = [(_unlisted(listed), {})]
+    for each in dict.fromkeys(asked.values()):
+        split: list[tuple[Automaton, dict[Formula, bool]]] = []
+        for language, inside in cells:
+            for truth, part in ((True, each), (False, ~each)):
+                if part is FALSE:
+                    continue
+                inner = language if part is TRUE else language & contents(part)
+                if not inner.is_empty():
+                    split.append((inner, {**inside, each: truth}))
+        cells = split
+    return [(Cell(language), {each: inside[left] for each, left in asked.items()}) for language, inside in cells]
+
+
+def _of_unlisted(names: Formula, listed: frozenset[str]) -> Formula:
+    """A set of names, as far as names go that are not listed."""
+
+    def change(each: Hashable, positive: bool) -> Formula | None:
+        if not isinstance(each, TextAmong):
+            return None
+        left = each.values - listed
+        among = atom(TextAmong(left)) if left else FALSE
+        return among if positive else ~among
+
+    return rewrite(names, change)
+
+
+@lru_cache(maxsize=256)
+def _unlisted(names: frozenset[str]) -> Automaton:
+    """The contents of all strings but these."""
+    return _ALL - compile_expression(union(*(content(name) for name in sorted(names)))) if names else _ALL
+
+
+_ALL = compile_expression(canonical_string())
+
+
+def _text(content: bytes) -> str:
+    import json
+
+    text: str = json.loads(b'"' + content + b'"')
+    return text
+
+
+def _limit(given: int, what: str) -> None:
+    if given > MAX_STATES:
+        raise LimitError(
+            f"what an {what} may contain needs more than {MAX_STATES:,} states to keep track of",
+            limit=MAX_STATES,
+            given=given,
+            hint="fewer alternatives that say different things of the same parts, or shorter bounds",
+        )

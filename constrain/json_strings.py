@@ -1,0 +1,96 @@
+"""From what a schema says of strings, a formula over string atoms, to the language of their spellings."""
+
+from __future__ import annotations
+
+from functools import lru_cache, reduce
+from operator import and_, or_
+
+from constrain.automaton import Automaton
+from constrain.codepoints import CodePoints
+from constrain.expression import Expression, compile_expression, concat, literal, union
+from constrain.formats import format_content, is_right
+from constrain.json_atoms import HasFormat, LengthFrom, Matches, TextAmong
+from constrain.json_formula import FALSE, TRUE, Formula, atoms, rewrite
+from constrain.json_patterns import pattern_contents
+from constrain.json_text import canonical, canonical_string, canonical_text, content, free_string, quoted
+
+__all__ = ["contents", "holds_text", "string_language"]
+
+
+@lru_cache(maxsize=1024)
+def string_language(formula: Formula) -> Automaton:
+    """The spellings, quotes included, of the strings of which the formula holds.
+
+    Strings of which only the length matters are spelled freely, others canonically (see `json_text`).
+    """
+    if all(isinstance(each, LengthFrom) for each in atoms(formula)):
+        return compile_expression(union(*(free_string(low, high) for low, high in _lengths(formula))))
+    return compile_expression(quoted(contents(formula)))
+
+
+def _lengths(formula: Formula) -> list[tuple[int, int | None]]:
+    """The intervals of lengths at which a formula over lengths holds."""
+    steps = sorted({0, *(each.low for each in atoms(formula) if isinstance(each, LengthFrom))})
+    intervals: list[tuple[int, int | None]] = []
+    for low, following in zip(steps, [*steps[1:], None], strict=True):
+        value = rewrite(formula, lambda each, sign, low=low: TRUE if (each.low <= low) == sign else FALSE)
+        high = None if following is None else following - 1
+        if value is TRUE and intervals and intervals[-1][1] == low - 1:
+            intervals[-1] = (intervals[-1][0], high)
+        elif value is TRUE:
+            intervals.append((low, high))
+    return intervals
+
+
+@lru_cache(maxsize=1024)
+def contents(formula: Formula) -> Automaton:
+    """The contents (without quotes, canonically spelled) of the strings of which the formula holds.
+
+    Where the readers of a pattern disagree on a string, neither the pattern nor its negation holds of it.
+    """
+    if formula.kind == "atom":
+        return _literal(formula)
+    if not formula.parts:
+        return _ANYTHING if formula is TRUE else compile_expression(union())
+    return reduce(and_ if formula.kind == "all" else or_, map(contents, formula.parts))
+
+
+def _literal(formula: Formula) -> Automaton:
+    match formula.atom:
+        case LengthFrom(low):
+            return compile_expression(canonical_string(low) if formula.positive else canonical_string(0, low - 1))
+        case Matches(pattern):
+            return pattern_contents(pattern)[0 if formula.positive else 1]
+        case HasFormat(name, draft):
+            holding = format_content(name, draft)
+        case TextAmong(values):
+            holding = _among(values)
+        case _:
+            raise AssertionError(formula)
+    return holding if formula.positive else _ANYTHING - holding
+
+
+def _among(values: frozenset[str]) -> Automaton:
+    return compile_expression(union(*(content(value) for value in sorted(values))))
+
+
+_ANYTHING = compile_expression(canonical_string())
+
+
+def holds_text(formula: Formula, text: str) -> bool:
+    """Whether the formula holds of a string, in every reading of its patterns."""
+
+    def holds(each: Formula) -> bool:
+        if each.kind != "atom":
+            return (all if each.kind == "all" else any)(map(holds, each.parts))
+        match each.atom:
+            case LengthFrom(low):
+                return (len(text) >= low) == each.positive
+            case TextAmong(values):
+                return (text in values) == each.positive
+            case HasFormat(name, draft):
+                return is_right(name, text, draft) == each.positive
+            case _:
+                return _literal(each).accepts(canonical_text(text)[1:-1])
+
+    return holds(formula)

@@ -1,0 +1,130 @@
+"""Minimal tables equal those of Moore's algorithm, state for state, and large ones have the sizes that they must."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from constrain import minimize
+from constrain.automaton import Automaton
+from constrain.minimize import minimal
+
+CLASSES = 3
+BYTE_CLASS = np.arange(256).astype(np.uint8) % CLASSES
+Case = tuple[NDArray[np.int32], NDArray[np.bool_], int]
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> Case:
+    states = draw(st.integers(1, 8))
+    target = st.integers(-1, states - 1) if draw(st.booleans()) else st.just(-1) | st.integers(-1, states - 1)
+    table = draw(st.lists(st.lists(target, min_size=CLASSES, max_size=CLASSES), min_size=states, max_size=states))
+    accepting = draw(st.lists(st.booleans(), min_size=states, max_size=states))
+    return np.array(table, np.int32), np.array(accepting), draw(st.integers(0, states - 1))
+
+
+def moore(table: NDArray[np.int32], accepting: NDArray[np.bool_], start: int) -> tuple[list[list[int]], list[bool]]:
+    """The minimal trimmed table, numbered breadth first, by refining until nothing changes; -1 is dead."""
+    rows = [*table.tolist(), [-1] * CLASSES]
+    kind = [*map(int, accepting), 0]  # the last state is the dead one
+    while True:
+        signature = [(kind[q], *(kind[t] for t in row)) for q, row in enumerate(rows)]
+        refined = [signature.index(each) for each in signature]
+        if len(set(refined)) == len(set(kind)):
+            break
+        kind = refined
+    if kind[start] == kind[-1]:
+        return [[-1] * CLASSES], [False]
+    queue, out = [kind[start]], []
+    for block in queue:
+        following = [kind[t] for t in rows[kind.index(block)]]
+        queue += [t for n, t in enumerate(following) if t != kind[-1] and t not in queue and t not in following[:n]]
+        out.append(following)
+    number = {block: n for n, block in enumerate(queue)}
+    final = [bool([*accepting, False][kind.index(block)]) for block in queue]
+    return [[number.get(t, -1) for t in row] for row in out], final
+
+
+@given(tables())
+@settings(max_examples=500, deadline=None)
+def test_a_minimal_table_is_that_of_moore(case: Case) -> None:
+    table, byte_class, accepting = minimal(case[0], BYTE_CLASS, *case[1:])
+    expected, final = moore(*case)
+    assert table[:, byte_class[:CLASSES]].tolist() == expected
+    assert accepting.tolist() == final
+    assert len({column.tobytes() for column in table.T}) == table.shape[1], "no two byte classes are alike"
+    assert np.unique(byte_class, return_index=True)[1].tolist() == sorted(np.unique(byte_class, return_index=True)[1])
+
+
+@contextmanager
+def without_guess() -> Iterator[None]:
+    """Nothing but acceptance is known before refinement, so that every split is refinement's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            minimize, "_guess", lambda table, runs, distance: np.unique(distance == 0, return_inverse=True)[1]
+        )
+        yield
+
+
+@given(tables())
+@settings(max_examples=500, deadline=None)
+def test_refinement_needs_no_guess(case: Case) -> None:
+    with without_guess():
+        refined = minimal(case[0], BYTE_CLASS, *case[1:])
+    for a, b in zip(refined, minimal(case[0], BYTE_CLASS, *case[1:]), strict=True):
+        assert np.array_equal(a, b)
+
+
+def shuffled(table: NDArray[np.int32], accepting: NDArray[np.bool_]) -> Case:
+    new = np.random.default_rng(0).permutation(len(table))
+    old = np.argsort(new)
+    return np.append(new, -1)[table[old]].astype(np.int32), accepting[old], int(new[0])
+
+
+def counter(length: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """At most `length` letters of class 0, then one of class 1, then any number of class 2."""
+    table = np.full((length + 2, CLASSES), -1, np.int32)
+    table[:length, 0] = np.arange(1, length + 1)
+    table[: length + 1, 1] = length + 1
+    table[length + 1, 2] = length + 1
+    return table, np.arange(length + 2) == length + 1
+
+
+@pytest.mark.parametrize("guess", [True, False])
+def test_no_two_states_of_a_counter_are_equivalent_however_long(guess: bool) -> None:
+    length = 20_000 if guess else 2_000
+    table, accepting, start = shuffled(*counter(length))
+    if guess:
+        automaton = Automaton.from_table(table, BYTE_CLASS, accepting, start)
+    else:
+        with without_guess():
+            automaton = Automaton.from_table(table, BYTE_CLASS, accepting, start)
+    assert automaton.states == length + 2
+    assert automaton == Automaton.from_table(automaton.table, automaton.byte_class, automaton.accepting)
+
+
+def test_copies_of_an_automaton_are_one() -> None:
+    table, accepting = counter(500)
+    copies = 40
+    shift = (np.arange(copies) * len(table)).repeat(len(table))[:, None]
+    many = np.tile(table, (copies, 1))
+    many = np.where(many < 0, -1, many + shift).astype(np.int32)
+    ends = np.flatnonzero(many[:, 2] >= 0)
+    many[ends, 2] = np.roll(ends, 1)  # the loops of all copies are one long cycle
+    one = minimal(table, BYTE_CLASS, accepting, 0)
+    for got, expected in zip(minimal(many, BYTE_CLASS, np.tile(accepting, copies), 0), one, strict=True):
+        assert np.array_equal(got, expected)
+    assert len(one[0]) == 502
+
+
+def test_a_table_from_which_nothing_is_accepted_is_the_empty_language() -> None:
+    table = np.array([[1, -1, -1], [0, -1, -1], [-1, -1, -1]], np.int32)
+    automaton = Automaton.from_table(table, BYTE_CLASS, np.array([False, False, True]))
+    assert automaton.is_empty()
+    assert automaton.table.tolist() == [[-1]]
