@@ -132,9 +132,7 @@ class Assembly:
         if known is None:
             quote = literal(b'"')
             texts = (self.free_names if cell.names is None else cell.names for cell in cells)
-            known = self._names[cells] = labelled(
-                [Block.of(compile_expression(concat(text, quote))) for text in texts]
-            )
+            known = self._names[cells] = labelled([Block.of(compile_expression(concat(text, quote))) for text in texts])
         return known
 
 
@@ -265,7 +263,8 @@ class _ObjectBuilder:
 
     def _others(self, state: int, node: int) -> tuple[int, int] | None:
         """The copy of the names that are not listed, for the members that may come in `state`, and the state in it
-        behind the bytes of the trie node."""
+        behind the bytes of the trie node.
+        """
         if state not in self.copied:
             found = [(cell, self._value(options)) for cell, options in self.members.states[state].others]
             targets = [(cell, target) for cell, target in found if target is not None]

@@ -224,5 +224,3 @@ class SizeFrom:
     """The object has at least so many members."""
 
     low: int
-
-

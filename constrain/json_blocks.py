@@ -29,7 +29,8 @@ Target: TypeAlias = int | tuple[int, int]
 @dataclass(frozen=True, eq=False)
 class Block:
     """A part to be copied: a deterministic table, int32 `[S, C]`, started in state 0, and `exits`, int32 `[S]`: which of
-    several ways on a state leads to, or -1."""
+    several ways on a state leads to, or -1.
+    """
 
     table: Ints
     byte_class: NDArray[np.uint8]
@@ -155,7 +156,9 @@ def labelled(blocks: list[Block]) -> Block:
 def _both(left: Block, right: Block, exit: int) -> Block:
     first, byte_class = distinct_columns(np.vstack([left.byte_class, right.byte_class]))
     width = right.states + 1
-    a = np.vstack([left.table, np.full((1, left.table.shape[1]), -1, np.int32)])[:, left.byte_class[first]].astype(np.int64)
+    a = np.vstack([left.table, np.full((1, left.table.shape[1]), -1, np.int32)])[:, left.byte_class[first]].astype(
+        np.int64
+    )
     b = np.vstack([right.table, np.full((1, right.table.shape[1]), -1, np.int32)])[:, right.byte_class[first]]
     a, b = np.where(a < 0, left.states, a), np.where(b < 0, right.states, b).astype(np.int64)
     dead = left.states * width + right.states

@@ -56,9 +56,7 @@ class _Writer:
     def _plain(self, value: Json) -> str:
         return json.dumps(value, ensure_ascii=self.ensure_ascii, allow_nan=False, separators=(self.comma, self.colon))
 
-    def _option(
-        self, options: Sequence[tuple[Location, int]], value: Json, depth: int
-    ) -> tuple[str, int] | None:
+    def _option(self, options: Sequence[tuple[Location, int]], value: Json, depth: int) -> tuple[str, int] | None:
         """The text of a value under the one option that admits it, and where that leads."""
         for location, target in options:
             text = self.write(location, value, depth + 1)

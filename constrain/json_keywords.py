@@ -23,6 +23,7 @@ MAX_INTEGER_BITS = 4_096
 
 TYPES: Final = ("null", "boolean", "integer", "number", "string", "array", "object")
 
+
 def join(pointer: str, *tokens: str | int) -> str:
     """The JSON pointer (RFC 6901) that goes on from `pointer`."""
     return pointer + "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in tokens)
@@ -244,7 +245,8 @@ def active(schema: Mapping[str, Any], draft: str, vocabularies: frozenset[str] |
 def check_keywords(schema: Mapping[str, Any], pointer: str, draft: str) -> None:
     """Raise `SpecError` for the first keyword of the schema that is malformed, `UnsupportedError` for what looks like a
     slip: a keyword that is almost another, or that this draft has given up. Other unknown names are notes, as the
-    specification says."""
+    specification says.
+    """
     for keyword, value in schema.items():
         known = KEYWORDS.get(keyword)
         if known is None:
@@ -312,7 +314,9 @@ def _advice(keyword: str, value: object) -> str | None:
         similar = difflib.get_close_matches(value, TYPES, 1)
         return f"did you mean {similar[0]!r}?" if similar else None
     if keyword == "items" and isinstance(value, list):
-        return "in draft 2020-12 the schemas of the first items are called prefixItems; older drafts have to be declared"
+        return (
+            "in draft 2020-12 the schemas of the first items are called prefixItems; older drafts have to be declared"
+        )
     if keyword.startswith("exclusive") and isinstance(value, bool):
         return "since draft 6 this is the bound itself; draft 4 has to be declared by $schema"
     if keyword == "required" and isinstance(value, bool):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from constrain.json_atoms import (
     KINDS,
@@ -45,7 +45,8 @@ class Location:
 def of_kind(kind: str, formula: Formula) -> Formula:
     """What the formula says of values of this kind."""
     return rewrite(
-        formula, lambda each, sign: (TRUE if (each.kind == kind) == sign else FALSE) if isinstance(each, IsKind) else None
+        formula,
+        lambda each, sign: (TRUE if (each.kind == kind) == sign else FALSE) if isinstance(each, IsKind) else None,
     )
 
 

@@ -41,7 +41,6 @@ MAX_IN_ORDER = 64
 """With more names than these, those of which nothing is asked any more (they belong to another branch) come last."""
 
 
-
 @dataclass(frozen=True, eq=False)
 class Items:
     """The automaton of an array: per state, what the next item may be and where that leads; state 0 is the start."""
@@ -53,7 +52,8 @@ class Items:
 @dataclass(frozen=True, eq=False)
 class Cell:
     """Names of additional members that the formula does not tell apart: their contents, canonically spelled, or None
-    for all names that there are."""
+    for all names that there are.
+    """
 
     names: Automaton | None
 
@@ -89,9 +89,7 @@ class Members:
 def items_of(formula: Formula, place: Place) -> Items:
     """The automaton of the arrays of which the formula, over atoms about items, holds."""
     horizon = max((each.index + 1 for s in place for each in atoms(s.formula) if isinstance(each, ItemIs)), default=0)
-    horizon = max(
-        [horizon, *(each.start for s in place for each in atoms(s.formula) if isinstance(each, ItemsAre))]
-    )
+    horizon = max([horizon, *(each.start for s in place for each in atoms(s.formula) if isinstance(each, ItemsAre))])
     places = [item_place(place, index) for index in range(horizon + 1)]
     number: dict[tuple[int, Formula], int] = {(0, formula): 0}
     queue = [(0, formula)]
@@ -188,7 +186,8 @@ _State: TypeAlias = tuple[Hashable, Formula, frozenset[str]]
 
 class _Objects:
     """Explores one object's automaton. Statements about a single name wait in `own` until that name's turn, so that a
-    state is made of those only that concern several members."""
+    state is made of those only that concern several members.
+    """
 
     def __init__(self, formula: Formula, place: Place, names: tuple[str, ...], *, any_order: bool) -> None:
         self.place = place
@@ -210,7 +209,8 @@ class _Objects:
 
     def state(self, left: Hashable, rest: Formula, dropped: frozenset[str]) -> int:
         """The number of a state: names still to come (in order: the place of the next one), what is asked of them, and
-        names that have been dropped from the list."""
+        names that have been dropped from the list.
+        """
         if len(self.names) > MAX_IN_ORDER and isinstance(left, int) and rest is not self.start:
             asked = {each.name for each in atoms(rest) if isinstance(each, MemberIs | Has)} | self.own.keys()
             dropped |= {name for name in self.names[left:] if name not in asked}
@@ -258,9 +258,7 @@ class _Objects:
         found.accepting = _finished(ending) is TRUE
         return found
 
-    def member(
-        self, asked: Formula, name: str, left: Hashable, dropped: frozenset[str]
-    ) -> list[tuple[Location, int]]:
+    def member(self, asked: Formula, name: str, left: Hashable, dropped: frozenset[str]) -> list[tuple[Location, int]]:
         asked = _with(asked, name)
         if asked is FALSE or _is_disputed(asked, name):
             return []
@@ -331,9 +329,7 @@ def _subject(formula: Formula) -> str | None:
 
 def _with(formula: Formula, name: str) -> Formula:
     """What is left when the member is known to be there."""
-    return _counted(
-        rewrite(formula, lambda each, sign: (TRUE if sign else FALSE) if each == Has(name) else None)
-    )
+    return _counted(rewrite(formula, lambda each, sign: (TRUE if sign else FALSE) if each == Has(name) else None))
 
 
 def _without(formula: Formula, name: str) -> Formula:

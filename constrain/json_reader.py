@@ -88,7 +88,8 @@ class Reader:
 
     def formula(self, site: Site, outer: frozenset[str] | None = frozenset()) -> Formula:
         """What the schema says of a value. `outer` are names that schemas around it in the same place speak of, and
-        None under `not` and `if`, where objects are never closed."""
+        None under `not` and `if`, where objects are never closed.
+        """
         schema = site.schema
         if isinstance(schema, bool):
             return TRUE if schema else FALSE
@@ -191,7 +192,10 @@ class Reader:
         return Subschema("a value", lambda: self.among([value]), lambda: names)
 
     def _numbers(self, has: Mapping[str, Any]) -> Iterator[Formula]:
-        for keyword, other, bound in (("minimum", "exclusiveMinimum", AtLeast), ("maximum", "exclusiveMaximum", AtMost)):
+        for keyword, other, bound in (
+            ("minimum", "exclusiveMinimum", AtLeast),
+            ("maximum", "exclusiveMaximum", AtMost),
+        ):
             strict = has.get(other)
             if keyword in has:
                 yield typed("number", atom(bound(exact(has[keyword]), strict is True)))
@@ -282,12 +286,12 @@ class Reader:
                 if isinstance(needed, list):
                     yield typed("object", ~atom(Has(name)) | all_of(atom(Has(each)) for each in needed))
 
-
     # --- names
 
     def names(self, site: Site) -> tuple[str, ...]:
         """The members that the schema and those applied in its place mention, in the order of first appearance; names
-        that are only required come last."""
+        that are only required come last.
+        """
         known = self._names.get(site.key)
         if known is None:
             self._names[site.key] = ()  # a schema that leads back to itself adds nothing

@@ -25,8 +25,8 @@ from constrain.json_keywords import check_size, is_schema
 from constrain.json_locations import Location
 from constrain.json_numeric import number_language
 from constrain.json_reader import Reader
-from constrain.json_residual import Residual
 from constrain.json_references import Site, root_site
+from constrain.json_residual import Residual
 from constrain.json_strings import string_language
 from constrain.json_text import ANY_SPACE, NO_SPACE, Json, any_value, free_content
 from constrain.regex import parse, to_expression
@@ -122,7 +122,9 @@ class SchemaLanguage:
             self.root.schema,
             draft=self.root.draft,
             documents=self.documents,
-            format_is_right=(lambda name, text: _is_right(name, text, self.root.draft)) if self.options.formats else None,
+            format_is_right=(lambda name, text: _is_right(name, text, self.root.draft))
+            if self.options.formats
+            else None,
             judged=bool(self.doubts.reasons),
         )
 
@@ -147,7 +149,9 @@ def _is_right(name: str, text: str, draft: str) -> bool:
 
 
 def _where(locations: list[Location]) -> str:
-    places = dict.fromkeys(location.place[0].label if location.place else "additional members" for location in locations)
+    places = dict.fromkeys(
+        location.place[0].label if location.place else "additional members" for location in locations
+    )
     shown = ", ".join(list(places)[:3])
     return f"at {shown}" + (f" and {len(places) - 3} more" if len(places) > 3 else "")
 

@@ -6,13 +6,12 @@ from functools import lru_cache, reduce
 from operator import and_, or_
 
 from constrain.automaton import Automaton
-from constrain.codepoints import CodePoints
-from constrain.expression import Expression, compile_expression, concat, literal, union
+from constrain.expression import compile_expression, union
 from constrain.formats import format_content, is_right
 from constrain.json_atoms import HasFormat, LengthFrom, Matches, TextAmong
 from constrain.json_formula import FALSE, TRUE, Formula, atoms, rewrite
 from constrain.json_patterns import pattern_contents
-from constrain.json_text import canonical, canonical_string, canonical_text, content, free_string, quoted
+from constrain.json_text import canonical_string, canonical_text, content, free_string, quoted
 
 __all__ = ["contents", "holds_text", "string_language"]
 
