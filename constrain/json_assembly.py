@@ -83,7 +83,7 @@ class Assembly:
         if len(blocks) < 2:
             return blocks[0] if blocks else None
         builder = Builder(self.space)
-        start, end = builder.state(), builder.end(0)
+        start, end = builder.state(), builder.end()
         for block in blocks:
             builder.insert(block, [start], [end])
         return builder.block(start)
@@ -104,7 +104,7 @@ class Assembly:
 
     def _array(self, items: Items, location: Location, depth: int) -> list[Block]:
         builder = Builder(self.space)
-        start, end = builder.state(), builder.end(0)
+        start, end = builder.state(), builder.end()
         behind = [builder.spaced() for _ in items.following]  # behind the item that led to the state
         opened, gates = builder.spaced()
         builder.edge(start, b"[", opened)
@@ -151,7 +151,7 @@ class _ObjectBuilder:
         self.prefix = [b""]
         for name in members.names:
             self._enter(name)
-        self.end = self.builder.end(0)
+        self.end = self.builder.end()
         self.waiting: list[Callable[[], None]] = []
         self.begun: dict[tuple[int, int], int] = {}
         self.followed: dict[int, int] = {}

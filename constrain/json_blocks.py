@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,8 @@ Target: TypeAlias = int | tuple[int, int]
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """A part to be copied: a deterministic table, int32 `[S, C]`, started in state 0, and `exits`, int32 `[S]`: which of
-    several ways on a state leads to, or -1.
+    """A part to be copied: a deterministic table, int32 `[S, C]`, started in state 0, and `exits`, int32 `[S]`: which
+    of several ways on a state leads to, or -1.
     """
 
     table: Ints
@@ -37,8 +37,8 @@ class Block:
     exits: Ints
 
     @classmethod
-    def of(cls, automaton: Automaton, exit: int = 0) -> Block:
-        return cls(automaton.table, automaton.byte_class, np.where(automaton.accepting, exit, -1).astype(np.int32))
+    def of(cls, automaton: Automaton) -> Block:
+        return cls(automaton.table, automaton.byte_class, np.where(automaton.accepting, 0, -1).astype(np.int32))
 
     @property
     def states(self) -> int:
@@ -61,9 +61,10 @@ class Builder:
         self.exits.append(-1)
         return len(self.edges) - 1
 
-    def end(self, exit: int) -> int:
+    def end(self) -> int:
+        """A state of exit 0."""
         state = self.state()
-        self.exits[state] = exit
+        self.exits[state] = 0
         return state
 
     def edge(self, source: int, text: bytes, target: int) -> None:
@@ -153,7 +154,7 @@ def labelled(blocks: list[Block]) -> Block:
     return joined
 
 
-def _both(left: Block, right: Block, exit: int) -> Block:
+def _both(left: Block, right: Block, number: int) -> Block:
     first, byte_class = distinct_columns(np.vstack([left.byte_class, right.byte_class]))
     width = right.states + 1
     a = np.vstack([left.table, np.full((1, left.table.shape[1]), -1, np.int32)])[:, left.byte_class[first]].astype(
@@ -184,7 +185,7 @@ def _both(left: Block, right: Block, exit: int) -> Block:
     table = np.where((table != dead) & (pairs[found] == table), found, -1).astype(np.int32)
     exits = np.append(left.exits, -1)[pairs // width]
     other = np.append(right.exits, -1)[pairs % width]
-    return Block(table, byte_class, np.where(exits >= 0, exits, np.where(other >= 0, exit, -1)).astype(np.int32))
+    return Block(table, byte_class, np.where(exits >= 0, exits, np.where(other >= 0, number, -1)).astype(np.int32))
 
 
 def _trimmed(block: Block) -> Block | None:
@@ -202,7 +203,7 @@ def _trimmed(block: Block) -> Block | None:
     return Block(new[block.table[old]], block.byte_class, block.exits[old])
 
 
-def _spread(seeds: NDArray[np.bool_], source: NDArray[np.int64], target: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _spread(seeds: NDArray[np.bool_], source: NDArray[Any], target: NDArray[Any]) -> NDArray[np.bool_]:
     """All states that the seeds reach along the edges."""
     order = np.argsort(source, kind="stable")
     source, target = source[order], target[order]

@@ -2,8 +2,8 @@
 
 A schema says of a value something like "it is no object, or it has a member `a`". The statements are *atoms*, hashable
 values that mean nothing here; a formula is TRUE, FALSE, a literal (an atom or its negation), or a conjunction or
-disjunction of formulas. Formulas are interned: two that are built alike are one object, so they are compared by identity
-and everything computed from them can be kept in dictionaries.
+disjunction of formulas. Formulas are interned: two that are built alike are one object, so they are compared by
+identity, and everything computed from them can be kept in dictionaries.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["FALSE", "TRUE", "Formula", "all_of", "any_of", "atom", "atoms", "exa
 
 
 class Formula:
-    """A formula. `kind` is "atom", "all" or "any"; `positive` is the sign of a literal. Build with the functions below."""
+    """A formula; build with the functions below. `kind` is "atom", "all" or "any", `positive` the sign of a literal."""
 
     __slots__ = ("__weakref__", "_negation", "atom", "kind", "parts", "positive")
 

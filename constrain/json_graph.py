@@ -152,7 +152,7 @@ def _components(start: Location, shapes: dict[Location, Shape]) -> dict[Location
                 outer = work[-1][0]
                 low[outer] = min(low[outer], low[location])
             if low[location] == order[location]:
-                members = []
+                members: list[Location] = []
                 while not members or members[-1] != location:
                     members.append(open_.pop())
                     on_stack.discard(members[-1])

@@ -129,17 +129,17 @@ def alternatives(
 
     if len(listing) > 1:
         owners: dict[_Value, list[int]] = {}
-        for index, schema in enumerate(listing):
+        for owner, schema in enumerate(listing):
             for value in _finite(schema) or ():
-                owners.setdefault(value, []).append(index)
+                owners.setdefault(value, []).append(owner)
         groups: dict[tuple[int, ...], list[_Value]] = {(): []}
         for value, indices in owners.items():
             groups.setdefault(tuple(indices), []).append(value)
         others = [schema for schema in schemas if schema not in listing]
-        for indices, values in groups.items():
-            rest = decide(formula, {schema: index in indices for index, schema in enumerate(listing)})
+        for holders, values in groups.items():
+            rest = decide(formula, {schema: index in holders for index, schema in enumerate(listing)})
             if rest is not FALSE:
-                settle(rest, _one_of(values) if indices else ~_one_of(owners), others)
+                settle(rest, _one_of(values) if holders else ~_one_of(owners), others)
     else:
         settle(formula, TRUE, schemas)
     found = ((Location(any_of(conditions), place), rest) for rest, conditions in cases.items())

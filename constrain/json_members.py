@@ -181,7 +181,10 @@ def members_of(formula: Formula, place: Place, *, any_order: bool = False) -> Me
     return _Objects(formula, place, names, any_order=any_order).explore()
 
 
-_State: TypeAlias = tuple[Hashable, Formula, frozenset[str]]
+_Left: TypeAlias = int | frozenset[str]
+"""Members still to come: in order, the place of the next one; in any order, their names."""
+
+_State: TypeAlias = tuple[_Left, Formula, frozenset[str]]
 
 
 class _Objects:
@@ -207,7 +210,7 @@ class _Objects:
         self.queue: list[_State] = []
         self.start = all_of(shared)
 
-    def state(self, left: Hashable, rest: Formula, dropped: frozenset[str]) -> int:
+    def state(self, left: _Left, rest: Formula, dropped: frozenset[str]) -> int:
         """The number of a state: names still to come (in order: the place of the next one), what is asked of them, and
         names that have been dropped from the list.
         """
@@ -228,12 +231,16 @@ class _Objects:
         self.state(frozenset(self.names) if self.any_order else 0, self.start, frozenset())
         states = [self.waiting(*key) for key in self.queue]
         if not self.any_order:
-            for index in sorted(range(len(states)), key=lambda index: self.queue[index][0], reverse=True):
-                if states[index].otherwise >= 0:
-                    states[index].accepting = states[states[index].otherwise].accepting
+            for number in sorted(range(len(states)), key=self._turn, reverse=True):
+                if states[number].otherwise >= 0:
+                    states[number].accepting = states[states[number].otherwise].accepting
         return Members(states, self.names)
 
-    def waiting(self, left: Hashable, rest: Formula, dropped: frozenset[str]) -> Waiting:
+    def _turn(self, number: int) -> int:
+        left = self.queue[number][0]
+        return left if isinstance(left, int) else len(self.names) - len(left)
+
+    def waiting(self, left: _Left, rest: Formula, dropped: frozenset[str]) -> Waiting:
         found = Waiting()
         if isinstance(left, int):
             if left == len(self.names):
@@ -258,7 +265,7 @@ class _Objects:
         found.accepting = _finished(ending) is TRUE
         return found
 
-    def member(self, asked: Formula, name: str, left: Hashable, dropped: frozenset[str]) -> list[tuple[Location, int]]:
+    def member(self, asked: Formula, name: str, left: _Left, dropped: frozenset[str]) -> list[tuple[Location, int]]:
         asked = _with(asked, name)
         if asked is FALSE or _is_disputed(asked, name):
             return []
@@ -284,7 +291,7 @@ class _Objects:
         found = alternatives(asked, list(relevant), decide, member_place(self.place, name))
         return [(location, self.state(left, rest, dropped)) for location, rest in found]
 
-    def others(self, left: Hashable, rest: Formula, dropped: frozenset[str]) -> list[_Others]:
+    def others(self, left: _Left, rest: Formula, dropped: frozenset[str]) -> list[_Others]:
         counted = _counted(rest)
         if counted is FALSE:
             return []
@@ -298,8 +305,8 @@ class _Objects:
             def decide(
                 formula: Formula, truths: Mapping[Subschema, bool], inside: Mapping[Formula, bool] = inside
             ) -> Formula:
-                def change(each: Hashable, positive: bool) -> Formula | None:
-                    hit = isinstance(each, MembersAre) and not truths.get(each.schema, True) and inside[each.names]
+                def change(part: Hashable, positive: bool) -> Formula | None:
+                    hit = isinstance(part, MembersAre) and not truths.get(part.schema, True) and inside[part.names]
                     return (FALSE if positive else TRUE) if hit else None
 
                 return rewrite(formula, change)

@@ -1,8 +1,8 @@
 """JSON Schema as a language: the UTF-8 texts of the documents that a schema admits.
 
 What a schema says is read into formulas (`json_reader`), place by place into automata over items and members
-(`json_graph`), and from there into one automaton over bytes (`json_assembly`). Every keyword is enforced exactly by that
-automaton, or by it and the residual check on finished text, or refused by name with its JSON pointer.
+(`json_graph`), and from there into one automaton over bytes (`json_assembly`). Every keyword is enforced exactly by
+that automaton, or by it and the residual check on finished text, or refused by name with its JSON pointer.
 """
 
 from __future__ import annotations
@@ -162,9 +162,9 @@ class _Size:
     def __init__(self, graph: Graph, depth: int, free: int) -> None:
         self.graph = graph
         self.depth = depth
-        self.free = 60 * 2**free
+        self.free: int = 60 * 2**free
         self.known: dict[tuple[Location, int], int] = {}
-        self.total = self.of(graph.root, depth)
+        self.total: int = self.of(graph.root, depth)
 
     def of(self, root: Location, depth: int) -> int:
         start = (root, depth if self.graph.component[root] >= 0 else 0)

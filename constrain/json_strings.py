@@ -32,13 +32,20 @@ def _lengths(formula: Formula) -> list[tuple[int, int | None]]:
     steps = sorted({0, *(each.low for each in atoms(formula) if isinstance(each, LengthFrom))})
     intervals: list[tuple[int, int | None]] = []
     for low, following in zip(steps, [*steps[1:], None], strict=True):
-        value = rewrite(formula, lambda each, sign, low=low: TRUE if (each.low <= low) == sign else FALSE)
+        value = _at_length(formula, low)
         high = None if following is None else following - 1
         if value is TRUE and intervals and intervals[-1][1] == low - 1:
             intervals[-1] = (intervals[-1][0], high)
         elif value is TRUE:
             intervals.append((low, high))
     return intervals
+
+
+def _at_length(formula: Formula, length: int) -> Formula:
+    return rewrite(
+        formula,
+        lambda each, sign: TRUE if (isinstance(each, LengthFrom) and each.low <= length) == sign else FALSE,
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -182,10 +182,10 @@ class JsonSchema(Spec):
     `whitespace` between tokens is `"any"` (JSON's own, the default), `"compact"` (none), or a regular expression over
     JSON white space. `additional_properties_default` is what a schema with `properties` but without
     `additionalProperties` means: the specification says `True`. `formats` are asserted, or with `"annotate"` are notes.
-    `ensure_ascii` writes other characters as escapes. `member_order="any"` allows the listed members in any order, up to
-    8 of them. `max_depth` bounds recursion, and arrays and objects inside values of which nothing is said; by default
-    it is chosen by what that costs, and `bounded` reports it. `documents` are other schemas by absolute URI, for
-    references; nothing is ever fetched.
+    `ensure_ascii` writes other characters as escapes. `member_order="any"` allows the listed members in any order, up
+    to 8 of them. `max_depth` bounds recursion, and arrays and objects inside values of which nothing is said; by
+    default it is chosen by what that costs, and `bounded` reports it. `documents` are other schemas by absolute URI,
+    for references; nothing is ever fetched.
     """
 
     def __init__(
