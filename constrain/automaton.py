@@ -8,10 +8,11 @@ repetition go through `constrain.expression`, which determinises whole trees at 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from constrain.compressed_rows import group
 from constrain.errors import LimitError, UnsatisfiableError
 from constrain.graphs import longest_walk, steps_from
-from constrain.minimize import distinct_columns, minimal
+from constrain.minimize import canonical, distinct_columns, minimal
 
 __all__ = ["DEFAULT_MAX_STATES", "Automaton", "combine", "distinct_columns"]
 
@@ -48,15 +49,21 @@ class Automaton:
         """The minimal automaton of any DFA given as a (partial) table; unreachable and dead states may be present."""
         return Automaton(*minimal(table, byte_class, accepting, start))
 
+    @staticmethod
+    def from_minimal_table(
+        table: Ints, byte_class: NDArray[np.uint8], accepting: Bools, start: int = 0
+    ) -> Automaton:
+        """The same for a table whose reachable states are known to be all different, and none of them dead."""
+        return Automaton(*canonical(table, byte_class, accepting, start))
+
     @property
     def states(self) -> int:
         return len(self.table)
 
     @cached_property
-    def rows(self) -> list[list[int]]:
-        """The table byte by byte, as lists: `rows[state][byte]`."""
-        rows: list[list[int]] = self.table[:, self.byte_class].tolist()
-        return rows
+    def rows(self) -> Sequence[list[int]]:
+        """The table byte by byte, as lists: `rows[state][byte]`. A row is made when it is first asked for."""
+        return _Rows(self.table, self.byte_class)
 
     @cached_property
     def edges(self) -> list[list[tuple[int, int]]]:
@@ -88,10 +95,11 @@ class Automaton:
 
     def step(self, state: int, data: bytes) -> int:
         """The state after reading `data` from `state`, or -1."""
+        table, byte_class = memoryview(self.table), self.byte_class.tobytes()  # which numpy is slower to look into
         for byte in data:
             if state < 0:
                 break
-            state = self.rows[state][byte]
+            state = table[state, byte_class[byte]]
         return state
 
     def accepts(self, data: bytes) -> bool:
@@ -118,7 +126,7 @@ class Automaton:
             raise UnsatisfiableError("the empty language has no shortest string")
         state, out = 0, bytearray()
         while not self.accepting[state]:
-            row = np.array(self.rows[state])
+            row = self.table[state, self.byte_class]
             nearer = (row >= 0) & (self.distance[row] == self.distance[state] - 1)
             out.append(int(np.argmax(nearer)))
             state = int(row[out[-1]])
@@ -176,6 +184,28 @@ class Automaton:
 
     def optional(self) -> Automaton:
         return self.repeat(0, 1)
+
+
+class _Rows(Sequence[list[int]]):
+    def __init__(self, table: Ints, byte_class: NDArray[np.uint8]) -> None:
+        self.table = table
+        self.byte_class = byte_class
+        self.known: dict[int, list[int]] = {}
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @overload
+    def __getitem__(self, state: int) -> list[int]: ...
+    @overload
+    def __getitem__(self, state: slice) -> list[list[int]]: ...
+    def __getitem__(self, state: int | slice) -> list[int] | list[list[int]]:
+        if isinstance(state, slice):
+            return [self[number] for number in range(*state.indices(len(self)))]
+        row = self.known.get(state)
+        if row is None:
+            row = self.known[state] = self.table[state, self.byte_class].tolist()
+        return row
 
 
 def combine(

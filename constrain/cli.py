@@ -106,7 +106,9 @@ def explain(
     model: Annotated[str | None, typer.Option("--model", help="Also say what this model's tokens make of it.")] = None,
     bundled: Annotated[bool, typer.Option("--bundled", help="The same, for the bundled model.")] = False,
 ) -> None:
-    """Say what a specification is: its automaton, its shortest and longest text, its bounds."""
+    """Say what a specification is: its automaton, its shortest and longest text, its bounds, and how each keyword of a
+    schema is enforced.
+    """
     if pattern is not None and (fields or schema or type_name):
         raise SpecError("give one of --fields, --schema, --type and --regex")
     spec = Regex(pattern) if pattern is not None else _object_spec(fields, schema, type_name)

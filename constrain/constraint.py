@@ -123,7 +123,7 @@ class Constraint:
 
 
 _lock = threading.Lock()
-_lifted: Recent[tuple[str, str], TokenAutomaton] = Recent(_CACHE_BYTES)
+_lifted: Recent[tuple[str, str], TokenAutomaton] = Recent(_CACHE_BYTES, lambda tokens: tokens.bytes)
 _vocabularies: WeakKeyDictionary[Any, Vocabulary] = WeakKeyDictionary()
 
 
@@ -138,7 +138,7 @@ def compile(spec: Any, tokenizer: Any) -> Constraint:
     tokens = _lifted.get(key)
     if tokens is None:
         tokens = lift(spec.automaton, vocabulary)
-        tokens = _lifted.add(key, tokens, tokens.bytes)
+        tokens = _lifted.add(key, tokens)
     if int(tokens.distance[0]) == UNREACHABLE:
         raise UnsatisfiableError(
             f"this vocabulary's tokens cannot spell any text of {spec.describe()}",

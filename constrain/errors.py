@@ -77,12 +77,21 @@ class UnsupportedError(SpecError):
 
 
 class UnsatisfiableError(ConstrainError):
-    """No output can satisfy the specification, or none fits. `needed` and `available` are counts of tokens."""
+    """No output can satisfy the specification, or none fits. `needed` and `available` are counts of tokens, `pointer`
+    is the JSON pointer to the deepest subschema without values.
+    """
 
     def __init__(
-        self, message: str, *, needed: int | None = None, available: int | None = None, hint: str | None = None
+        self,
+        message: str,
+        *,
+        needed: int | None = None,
+        available: int | None = None,
+        pointer: str | None = None,
+        hint: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
+        self.pointer = pointer
         self.needed = needed
         self.available = available
 

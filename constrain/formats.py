@@ -1,5 +1,9 @@
 """The `format`s of JSON Schema that are enforced, drafts 4 to 2020-12, as languages.
 
+All that 2020-12 has are enforced under every draft. Older drafts let an implementation know more formats than they
+list, and whoever writes `"format": "uuid"` under draft 7, as many generators of schemas do, wants a UUID. (`jsonschema`
+asserts only those that the draft lists, and `regex` and `idn-email`.) Other names are annotations.
+
 `format_content` is what may be written: texts that the format's standard has, and that readers take. Where these
 differ on a text, it is written only if the official test suite of JSON Schema has its like as valid. `format_bound` is
 what may not be said to be wrong. Texts between the two are decided by `is_right`, which follows the standard:
@@ -36,7 +40,7 @@ from constrain.expression import compile_expression
 from constrain.json_text import canonical
 from constrain.regex import parse, to_expression
 
-__all__ = ["FORMATS", "INEXACT", "NARROWED", "SINCE", "UNENFORCED", "format_bound", "format_content", "is_right"]
+__all__ = ["FORMATS", "INEXACT", "NARROWED", "UNENFORCED", "format_bound", "format_content", "is_right"]
 
 _Language: TypeAlias = str | Callable[[], Automaton]
 """A pattern that the whole text has to match, or what builds the automaton."""
@@ -89,14 +93,6 @@ INEXACT: Final = frozenset({"hostname", "idn-hostname"})
 
 UNENFORCED: Final[frozenset[str]] = frozenset()
 """Formats of draft 2020-12 that are refused by name."""
-
-SINCE: Final[Mapping[str, str]] = MappingProxyType(
-    dict.fromkeys(FORMATS, "7")
-    | dict.fromkeys(["date-time", "email", "hostname", "ipv4", "ipv6", "uri"], "4")
-    | dict.fromkeys(["json-pointer", "uri-reference", "uri-template"], "6")
-    | dict.fromkeys(["duration", "uuid"], "2019-09")
-)
-"""The first draft that has each format."""
 
 
 def format_content(name: str, draft: str = "2020-12", *, leap_seconds: bool = True) -> Automaton:

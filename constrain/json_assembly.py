@@ -10,20 +10,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from constrain.automaton import Automaton
+from constrain.errors import LimitError
 from constrain.expression import NOTHING, compile_expression, concat, literal
 from constrain.json_blocks import Block, Builder, Target, labelled
 from constrain.json_graph import Graph
+from constrain.json_items import Items
 from constrain.json_locations import Location
-from constrain.json_members import Cell, Items, Members
+from constrain.json_members import Cell, Members
 from constrain.json_text import canonical_text
 
 __all__ = ["Assembly"]
 
+MAX_BUILT = 800_000
+MINIMIZED = 1_000
+"""From how many states on a part is made minimal before it is copied: parts of parts multiply."""
+
 
 class Assembly:
-    """Builds the automaton of a graph, where recursive locations go `depth` deep, and free values `free_depth`.
-
-    `space` is what may stand between tokens; `any_value` gives the automaton of free values of a depth.
+    """Builds the automaton of a graph, where recursive locations go `depth` deep. `space` is what may stand between
+    tokens, `any_value` the texts of values of which nothing is said, and `free_names` those of names.
     """
 
     def __init__(
@@ -31,19 +36,19 @@ class Assembly:
         graph: Graph,
         *,
         space: Automaton,
-        any_value: Callable[[int], Automaton],
+        any_value: Automaton,
         depth: int,
-        free_depth: int,
         free_names: Automaton,
     ) -> None:
         self.graph = graph
         self.space = space
-        self.any_value = any_value
+        self.any_value = Block.of(any_value)
         self.depth = depth
-        self.free_depth = free_depth
         self.free_names = free_names
         self._blocks: dict[tuple[Location, int], Block | None] = {}
         self._names: dict[tuple[Cell, ...], Block] = {}
+        self._told_apart: dict[tuple[Block, ...], Block] = {}
+        self.built = 0
 
     def automaton(self) -> Automaton:
         """The texts of the root's values."""
@@ -57,7 +62,12 @@ class Assembly:
                 continue
             stack.pop()
             if (location, depth) not in self._blocks:
-                self._blocks[location, depth] = self._block(location, depth)
+                block = self._block(location, depth)
+                if block is not None and not self.graph.shapes[location].is_free:
+                    self._count(block)
+                    if block.states > MINIMIZED and location is not self.graph.root:
+                        block = _minimized(block)
+                self._blocks[location, depth] = block
         block = self._blocks[start]
         if block is None:
             return compile_expression(NOTHING)
@@ -71,15 +81,15 @@ class Assembly:
         return self.graph.depth_inside(outer, inner, depth, self.depth)
 
     def _block(self, location: Location, depth: int) -> Block | None:
-        """The texts of the values at a location, not minimal; None if there are none."""
+        """The texts of the values at a location, not minimal; None if there is nothing that could be one."""
         shape = self.graph.shapes[location]
         if shape.is_free:
-            return Block.of(self.any_value(self.free_depth))
+            return self.any_value
         blocks = [Block.of(text) for text in shape.scalars]
         if shape.array is not None:
-            blocks += self._array(shape.array, location, depth)
+            blocks.append(self._array(shape.array, location, depth))
         if shape.object is not None:
-            blocks += self._object(shape.object, location, depth)
+            blocks.append(self._object(shape.object, location, depth))
         if len(blocks) < 2:
             return blocks[0] if blocks else None
         builder = Builder(self.space)
@@ -100,31 +110,50 @@ class Assembly:
                 found.append((block, target))
         if not found:
             return None
-        return labelled([block for block, _ in found]), [target for _, target in found]
+        blocks = tuple(block for block, _ in found)
+        if blocks not in self._told_apart:
+            self._told_apart[blocks] = joined = labelled(blocks)
+            self._count(joined)
+        return self._told_apart[blocks], [target for _, target in found]
 
-    def _array(self, items: Items, location: Location, depth: int) -> list[Block]:
+    def _count(self, block: Block) -> None:
+        """Takes note of a block that has been built; raises `LimitError` when all of them are too many states."""
+        self.built += block.states
+        if self.built > MAX_BUILT:
+            raise LimitError(
+                f"putting the parts of the schema together takes more than {MAX_BUILT:,} automaton states",
+                limit=MAX_BUILT,
+                given=self.built,
+                hint="fewer alternatives that say different things of the same parts, or a lower max_depth",
+            )
+
+    def _array(self, items: Items, location: Location, depth: int) -> Block:
         builder = Builder(self.space)
         start, end = builder.state(), builder.end()
         behind = [builder.spaced() for _ in items.following]  # behind the item that led to the state
         opened, gates = builder.spaced()
         builder.edge(start, b"[", opened)
+        entries: dict[tuple[tuple[Location, int], ...], list[int]] = {}  # where an item of these options may begin
         for index, options in enumerate(items.following):
-            comma, entries = builder.spaced()
+            comma, begins = builder.spaced()
             if index == 0:
-                entries = [*entries, *gates]
-            found = self.options(options, location, depth)
-            if found is not None:
-                block, targets = found
-                builder.insert(block, entries, [behind[target][0] for target in targets])
+                begins = [*begins, *gates]
+            if options:
+                entries.setdefault(tuple(options), []).extend(begins)
                 for gate in behind[index][1]:
                     builder.edge(gate, b",", comma)
             if items.accepting[index]:
                 for gate in (*behind[index][1], *(gates if index == 0 else ())):
                     builder.edge(gate, b"]", end)
-        return builder.finished(start)
+        for row, begins in entries.items():
+            found = self.options(row, location, depth)
+            if found is not None:
+                block, targets = found
+                builder.insert(block, begins, [behind[target][0] for target in targets])
+        return builder.block(start)
 
-    def _object(self, members: Members, location: Location, depth: int) -> list[Block]:
-        return _ObjectBuilder(self, members, location, depth).blocks()
+    def _object(self, members: Members, location: Location, depth: int) -> Block:
+        return _ObjectBuilder(self, members, location, depth).block()
 
     def names(self, cells: tuple[Cell, ...]) -> Block:
         """The names in the cells with their closing quote, the exit telling the cell."""
@@ -134,6 +163,12 @@ class Assembly:
             texts = (self.free_names if cell.names is None else cell.names for cell in cells)
             known = self._names[cells] = labelled([Block.of(compile_expression(concat(text, quote))) for text in texts])
         return known
+
+
+def _minimized(block: Block) -> Block | None:
+    """The same texts in as few states as possible; None if there are no texts."""
+    automaton = Automaton.from_table(block.table, block.byte_class, block.exits >= 0)
+    return None if automaton.is_empty() else Block.of(automaton)
 
 
 class _ObjectBuilder:
@@ -173,7 +208,7 @@ class _ObjectBuilder:
             self.below[node].add(name)
         self.ending[node] = name
 
-    def blocks(self) -> list[Block]:
+    def block(self) -> Block:
         start = self.builder.state()
         opened, gates = self.builder.spaced()
         self.builder.edge(start, b"{", opened)
@@ -184,7 +219,7 @@ class _ObjectBuilder:
                 self.builder.edge(gate, b"}", self.end)
         while self.waiting:
             self.waiting.pop()()
-        return self.builder.finished(start)
+        return self.builder.block(start)
 
     def _link(self, source: int, byte: int, target: Target | None) -> None:
         if isinstance(target, int):

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cached_property
-from typing import Final, TypeAlias
+from functools import cached_property, lru_cache
+from typing import Any, Final, TypeAlias
 
-from constrain.json_formula import Formula, atom
+from constrain.json_formula import FALSE, TRUE, Formula, all_of, any_of, atom, rewrite
 
 __all__ = [
     "KINDS",
@@ -32,13 +32,14 @@ __all__ = [
     "MultipleOf",
     "NumberAmong",
     "NumberAtom",
-    "Satisfies",
     "SizeFrom",
     "StringAtom",
     "Subschema",
     "TextAmong",
     "Unique",
     "Whole",
+    "finished",
+    "of_kind",
     "typed",
 ]
 
@@ -105,8 +106,11 @@ class Matches:
 
 @dataclass(frozen=True)
 class HasFormat:
+    """The string has the format; without `leap_seconds`, times of it have none (Python has no value for them)."""
+
     name: str
     draft: str
+    leap_seconds: bool = True
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,42 @@ class TextAmong:
 
 
 StringAtom: TypeAlias = LengthFrom | Matches | HasFormat | TextAmong
+
+
+@lru_cache(maxsize=262_144)
+def of_kind(kind: str, formula: Formula) -> Formula:
+    """What the formula says of values of this kind, with its statements about listed values put together.
+
+    Sets of strings or numbers are combined as sets wherever they meet, so that a choice of 2,000 constants is one set.
+    """
+    if formula.kind == "atom":
+        if not isinstance(formula.atom, IsKind):
+            return formula
+        return TRUE if (formula.atom.kind == kind) == formula.positive else FALSE
+    inner = (all_of if formula.kind == "all" else any_of)([of_kind(kind, part) for part in formula.parts])
+    return _listed(inner) if inner.kind == formula.kind else inner
+
+
+def _listed(formula: Formula) -> Formula:
+    """A conjunction or disjunction with at most one listing literal; disjunctions by De Morgan's law."""
+    literals = [part for part in formula.parts if isinstance(part.atom, TextAmong | NumberAmong)]
+    if len(literals) < 2:
+        return formula
+    conjunctive = formula.kind == "all"
+    among: frozenset[Any] | None = None
+    excluded: set[Any] = set()
+    for part in literals:
+        assert isinstance(part.atom, TextAmong | NumberAmong)
+        if part.positive == conjunctive:
+            among = part.atom.values if among is None else among & part.atom.values
+        else:
+            excluded |= part.atom.values
+    values = frozenset(excluded) if among is None else among - excluded
+    kept = atom(type(literals[0].atom)(values)) if values else FALSE  # type: ignore[call-arg]
+    if (among is None) == conjunctive:
+        kept = ~kept
+    others = [part for part in formula.parts if not isinstance(part.atom, TextAmong | NumberAmong)]
+    return (all_of if conjunctive else any_of)([kept, *others])
 
 
 class Subschema:
@@ -151,13 +191,6 @@ class Subschema:
 
     def __repr__(self) -> str:
         return f"<{self.label}>"
-
-
-@dataclass(frozen=True)
-class Satisfies:
-    """The value itself satisfies the schema."""
-
-    schema: Subschema
 
 
 @dataclass(frozen=True)
@@ -202,6 +235,10 @@ class Unique:
 class Has:
     name: str
 
+    @property
+    def subject(self) -> str:
+        return self.name
+
 
 @dataclass(frozen=True)
 class MemberIs:
@@ -209,6 +246,10 @@ class MemberIs:
 
     name: str
     schema: Subschema
+
+    @property
+    def subject(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True)
@@ -224,3 +265,13 @@ class SizeFrom:
     """The object has at least so many members."""
 
     low: int
+
+
+def finished(formula: Formula) -> Formula:
+    """What is left of statements about items and members when nothing more comes."""
+
+    def change(each: Hashable, positive: bool) -> Formula | None:
+        holds = not isinstance(each, CountFrom | Containing | SizeFrom | Has)
+        return TRUE if holds == positive else FALSE
+
+    return rewrite(formula, change)

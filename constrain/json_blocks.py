@@ -6,9 +6,9 @@ follows. So no subset construction is needed, except for texts of alternatives t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,11 +88,6 @@ class Builder:
         number = self.copy(block, targets)
         self.entries += ((source, number, 0) for source in sources)
 
-    def finished(self, start: int) -> list[Block]:
-        """The table as a block without unreachable or useless states; none if nothing is accepted."""
-        block = _trimmed(self.block(start))
-        return [] if block is None else [block]
-
     def block(self, start: int) -> Block:
         """The joined table. Rows of shared states are put together; they have no byte in common."""
         bases, total = [], len(self.edges)
@@ -142,7 +137,7 @@ class Builder:
         return Block(table, byte_class, exits)
 
 
-def labelled(blocks: list[Block]) -> Block:
+def labelled(blocks: Sequence[Block]) -> Block:
     """The union of the blocks' languages, exit k telling that the text is of block k (of the first one, if of several).
 
     Read in parallel: a state is one state (or -1) per block, crawled breadth first, two blocks at a time.
@@ -186,34 +181,3 @@ def _both(left: Block, right: Block, number: int) -> Block:
     exits = np.append(left.exits, -1)[pairs // width]
     other = np.append(right.exits, -1)[pairs % width]
     return Block(table, byte_class, np.where(exits >= 0, exits, np.where(other >= 0, number, -1)).astype(np.int32))
-
-
-def _trimmed(block: Block) -> Block | None:
-    """The block without states that are unreachable or lead to no exit; None if nothing is left."""
-    source, symbol = np.nonzero(block.table >= 0)
-    target = block.table[source, symbol]
-    alive = block.exits >= 0
-    useful = _spread(alive, target, source)
-    useful &= _spread(np.arange(block.states) == 0, source, target)
-    if not useful[0]:
-        return None
-    old = np.flatnonzero(useful)
-    new = np.full(block.states + 1, -1, np.int32)
-    new[old] = np.arange(len(old))
-    return Block(new[block.table[old]], block.byte_class, block.exits[old])
-
-
-def _spread(seeds: NDArray[np.bool_], source: NDArray[Any], target: NDArray[Any]) -> NDArray[np.bool_]:
-    """All states that the seeds reach along the edges."""
-    order = np.argsort(source, kind="stable")
-    source, target = source[order], target[order]
-    begin = np.searchsorted(source, np.arange(len(seeds) + 1))
-    seen = seeds.copy()
-    frontier = np.flatnonzero(seeds)
-    while len(frontier):
-        counts = begin[frontier + 1] - begin[frontier]
-        index = np.repeat(begin[frontier] - np.cumsum(counts) + counts, counts) + np.arange(int(counts.sum()))
-        reached = np.unique(target[index])
-        frontier = reached[~seen[reached]]
-        seen[frontier] = True
-    return seen

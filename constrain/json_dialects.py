@@ -5,29 +5,39 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
 
 from constrain.errors import SpecError, UnsupportedError
 from constrain.json_keywords import join
 
-__all__ = ["DRAFTS", "LEGACY", "Dialect", "dialect_of", "metaschema", "subschemas"]
+__all__ = ["DRAFTS", "LEGACY", "MANY", "NAMED", "ONE", "Dialect", "dialect_of", "metaschema", "subschemas"]
 
 DRAFTS: Final = ("4", "6", "7", "2019-09", "2020-12")
 
 LEGACY: Final = frozenset({"4", "6", "7"})
 """Here an identifier beside `$ref` says nothing, and one that is only a fragment is a name."""
 
-_DIALECT: Final = re.compile(r"https?://json-schema\.org/(?:draft-0([467])|draft/(2019-09|2020-12))/schema#?")
+_DIALECT: Final = re.compile(
+    r"(?:https?://)?(?:www\.)?json-schema\.org/(?:(?:draft-0(\d)|draft/([\d-]+))/)?(?:hyper-)?schema(?:\.json)?/?#?/?"
+)
+"""What people write for the URIs of the metaschemas: either scheme or none, with the fragment or without. Hyper-schemas
+only add annotations.
+"""
+
+_SAME: Final[Mapping[str | None, str]] = {None: DRAFTS[-1], "5": "4"}
+"""A `$schema` without a draft means the latest one; draft 5 is draft 4 in other words, and has its metaschema."""
+
 _VOCABULARY: Final = re.compile(r"https://json-schema\.org/draft/(2019-09|2020-12)/vocab/([a-z-]+)")
 _VOCABULARIES: Final = frozenset({
     "core", "applicator", "unevaluated", "validation", "meta-data", "format-annotation", "format-assertion", "content",
 })  # fmt: skip
 
-_ONE: Final = frozenset({
+ONE: Final = frozenset({
     "additionalItems", "additionalProperties", "items", "not", "contains", "propertyNames", "if", "then", "else",
     "contentSchema", "unevaluatedItems", "unevaluatedProperties",
 })  # fmt: skip
-_MANY: Final = frozenset({"allOf", "anyOf", "oneOf", "items", "prefixItems"})
-_NAMED: Final = frozenset({
+MANY: Final = frozenset({"allOf", "anyOf", "oneOf", "items", "prefixItems"})
+NAMED: Final = frozenset({
     "properties", "patternProperties", "definitions", "dependencies", "$defs", "dependentSchemas",
 })  # fmt: skip
 _NEW: Final[Mapping[str, frozenset[str]]] = {
@@ -38,7 +48,7 @@ _NEW: Final[Mapping[str, frozenset[str]]] = {
     "2020-12": frozenset({"prefixItems"}),
 }
 _KEYWORDS: Final = {
-    draft: (_ONE | _MANY | _NAMED).difference(
+    draft: (ONE | MANY | NAMED).difference(
         *(_NEW[later] for later in DRAFTS[place + 1 :]), ["additionalItems"] if draft == "2020-12" else []
     )
     for place, draft in enumerate(DRAFTS)
@@ -58,22 +68,30 @@ def subschemas(schema: object, draft: str) -> Iterator[tuple[tuple[str | int, ..
         if keyword not in known:
             continue
         if isinstance(value, Mapping):
-            if keyword in _ONE:
+            if keyword in ONE:
                 yield (keyword,), value
-            elif keyword in _NAMED:
+            elif keyword in NAMED:
                 yield from (((keyword, name), each) for name, each in value.items() if isinstance(each, Mapping))
-        elif isinstance(value, list) and keyword in _MANY:
+        elif isinstance(value, list) and keyword in MANY:
             yield from (((keyword, index), each) for index, each in enumerate(value) if isinstance(each, Mapping))
 
 
 def dialect_of(uri: Any, given: Mapping[str, Any], pointer: str) -> Dialect:
-    """What a `$schema` says: a draft, or a given metaschema that is itself written in one, and may select less."""
+    """What a `$schema` says: a draft, or a given metaschema that is itself written in one, and may select less.
+
+    Other metaschemas are not known (editors and clouds have their own): what they describe is read as the latest draft.
+    """
     trail = [uri]
     while isinstance(trail[-1], str):
         if match := _DIALECT.fullmatch(trail[-1]):
-            draft = match[1] or match[2]
+            named = match[1] or match[2]
+            draft = _SAME.get(named, named)
+            if draft not in DRAFTS:
+                break
             return draft, None if len(trail) == 1 else _vocabularies(uri.removesuffix("#"), given, draft)
         document = given.get(trail[-1].removesuffix("#"))
+        if document is None and _is_of_others(trail[-1]):
+            return DRAFTS[-1], None
         following = document.get("$schema") if isinstance(document, Mapping) else None
         trail.append(None if following in trail else following)
     raise UnsupportedError(
@@ -82,6 +100,14 @@ def dialect_of(uri: Any, given: Mapping[str, Any], pointer: str) -> Dialect:
         keyword="$schema",
         hint="use one of the drafts 4 to 2020-12, or pass its metaschema as documents={...}",
     )
+
+
+def _is_of_others(uri: str) -> bool:
+    try:
+        address = urlsplit(uri)
+    except ValueError:
+        return False
+    return bool(address.scheme) and address.hostname not in ("json-schema.org", "www.json-schema.org")
 
 
 def _vocabularies(uri: str, given: Mapping[str, Any], draft: str) -> frozenset[str] | None:
@@ -113,10 +139,12 @@ def _vocabularies(uri: str, given: Mapping[str, Any], draft: str) -> frozenset[s
 
 
 def metaschema(uri: str) -> Any:
-    """The metaschema that has a URI, by `http` or `https`; None if there is none."""
+    """The metaschema that has a URI, by `http` or `https`, or the latest one; None if there is none."""
     scheme, _, rest = uri.partition("://")
     if scheme not in ("http", "https") or not rest.startswith("json-schema.org/"):
         return None
+    if rest == "json-schema.org/schema":
+        rest = f"json-schema.org/draft/{DRAFTS[-1]}/schema"
     from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # here: it reads twenty files
 
     return next((REGISTRY[name].contents for name in (f"http://{rest}", f"https://{rest}") if name in REGISTRY), None)

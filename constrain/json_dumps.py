@@ -6,9 +6,12 @@ import json
 from collections.abc import Sequence
 
 from constrain.automaton import Automaton
-from constrain.json_graph import Graph, Shape
+from constrain.json_atoms import Whole, of_kind
+from constrain.json_formula import atoms
+from constrain.json_graph import Graph
+from constrain.json_items import Items
 from constrain.json_locations import Location
-from constrain.json_members import Items, Members
+from constrain.json_members import Members
 from constrain.json_numbers import spell
 from constrain.json_text import Json
 
@@ -18,8 +21,14 @@ MAX_NESTING = 200
 
 
 def dumps(graph: Graph, value: Json, separators: tuple[str, str], *, ensure_ascii: bool = False) -> str | None:
-    """The text of a value, None if the graph does not admit it. `separators` are the comma and the colon."""
-    return _Writer(graph, separators, ensure_ascii=ensure_ascii).write(graph.root, value, 0)
+    """The text of a value, None if the graph does not admit it. `separators` are the comma and the colon.
+
+    Of infinity, what is no number, and integers of more digits than Python reads or prints there is no text.
+    """
+    try:
+        return _Writer(graph, separators, ensure_ascii=ensure_ascii).write(graph.root, value, 0)
+    except ValueError:  # of `json.dumps`
+        return None
 
 
 class _Writer:
@@ -34,10 +43,11 @@ class _Writer:
     def write(self, location: Location, value: Json, depth: int) -> str | None:
         key = (location, id(value))
         if key not in self.known:
-            self.known[key] = self._write(self.graph.shapes[location], value, depth)
+            self.known[key] = self._write(location, value, depth)
         return self.known[key]
 
-    def _write(self, shape: Shape, value: Json, depth: int) -> str | None:
+    def _write(self, location: Location, value: Json, depth: int) -> str | None:
+        shape = self.graph.shapes[location]
         if depth > MAX_NESTING:
             return None
         if shape.is_free:
@@ -50,7 +60,8 @@ class _Writer:
             case bool() | None | str():
                 text = self._plain(value)
                 return text if any(_accepts(language, text) for language in shape.scalars) else None
-        spellings = (spell(value, language) for language in shape.scalars)
+        respell = not _tells_spellings_apart(location)
+        spellings = (spell(value, language, respell=respell) for language in shape.scalars)
         return next((text for text in spellings if text is not None), None)
 
     def _plain(self, value: Json) -> str:
@@ -104,6 +115,12 @@ class _Writer:
                 if cell.names is None or cell.names.accepts(content):
                     return name, self._option(options, value, depth)
         return "", None
+
+
+def _tells_spellings_apart(location: Location) -> bool:
+    """Whether 1 and 1.0 are different values there: in draft 4, only the first is an integer."""
+    said = atoms(of_kind("number", location.formula))
+    return any(isinstance(each, Whole) and not each.fraction for each in said)
 
 
 def _accepts(language: Automaton, text: str) -> bool:

@@ -18,7 +18,7 @@ __all__ = ["FALSE", "TRUE", "Formula", "all_of", "any_of", "atom", "atoms", "exa
 class Formula:
     """A formula; build with the functions below. `kind` is "atom", "all" or "any", `positive` the sign of a literal."""
 
-    __slots__ = ("__weakref__", "_negation", "atom", "kind", "parts", "positive")
+    __slots__ = ("__weakref__", "_negation", "_subjects", "atom", "kind", "parts", "positive")
 
     def __init__(self, kind: str, atom: Hashable, positive: bool, parts: tuple[Formula, ...]) -> None:
         self.kind = kind
@@ -26,6 +26,17 @@ class Formula:
         self.positive = positive
         self.parts = parts
         self._negation: Formula | None = None
+        self._subjects: frozenset[Hashable] | None = None
+
+    @property
+    def subjects(self) -> frozenset[Hashable]:
+        """What the atoms are about: their attribute `subject`, or their type if they have none."""
+        if self._subjects is None:
+            if self.kind == "atom":
+                self._subjects = frozenset([getattr(self.atom, "subject", type(self.atom))])
+            else:
+                self._subjects = frozenset().union(*(part.subjects for part in self.parts))
+        return self._subjects
 
     def __invert__(self) -> Formula:
         if self._negation is None:
@@ -109,13 +120,14 @@ def exactly_one(formulas: Iterable[Formula]) -> Formula:
     return counted(listed)[1] if listed else FALSE
 
 
-def atoms(formula: Formula) -> Iterator[Hashable]:
-    """The atoms of the formula, each once, in the order in which they stand."""
+def atoms(formula: Formula, about: Iterable[Hashable] | None = None) -> Iterator[Hashable]:
+    """The atoms of the formula, each once, in the order in which they stand; or those about some subjects alone."""
+    wanted = None if about is None else frozenset(about)
     seen: set[int] = set()
     found: dict[Hashable, None] = {}
 
     def visit(part: Formula) -> None:
-        if id(part) not in seen:
+        if id(part) not in seen and (wanted is None or not wanted.isdisjoint(part.subjects)):
             seen.add(id(part))
             if part.kind == "atom":
                 found.setdefault(part.atom)
@@ -126,11 +138,18 @@ def atoms(formula: Formula) -> Iterator[Hashable]:
     return iter(found)
 
 
-def rewrite(formula: Formula, change: Callable[[Hashable, bool], Formula | None]) -> Formula:
-    """The formula with each literal (an atom and its sign) replaced by what `change` gives; None keeps it."""
+def rewrite(
+    formula: Formula, change: Callable[[Hashable, bool], Formula | None], about: Iterable[Hashable] | None = None
+) -> Formula:
+    """The formula with each literal (an atom and its sign) replaced by what `change` gives; None keeps it. What is not
+    about certain subjects is kept without a look, if they are given.
+    """
     known: dict[int, Formula] = {}
+    wanted = None if about is None else frozenset(about)
 
     def visit(part: Formula) -> Formula:
+        if wanted is not None and wanted.isdisjoint(part.subjects):
+            return part
         done = known.get(id(part))
         if done is None:
             if part.kind == "atom":

@@ -1,7 +1,7 @@
-"""All locations of a schema and how they contain one another; how deep recursion and free values may go.
+"""All locations of a schema, and how they contain one another.
 
-Locations that contain themselves are unrolled to a depth. How large the result is follows from the sizes of its parts,
-without building them, so the depth is chosen before anything is spelled.
+Locations that contain themselves are unrolled to a depth, which counts how often one of their *heads* is entered again:
+locations such that every cycle passes through one of them.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from functools import cached_property
 
 from constrain.automaton import Automaton
 from constrain.errors import LimitError
-from constrain.json_atoms import KINDS, Subschema
+from constrain.json_atoms import KINDS, Subschema, of_kind
 from constrain.json_formula import FALSE, TRUE, Formula
-from constrain.json_locations import Location, of_kind
-from constrain.json_members import Items, Members, items_of, members_of
+from constrain.json_items import Items, items_of
+from constrain.json_locations import Location
+from constrain.json_members import Members, Order, members_of
 
 __all__ = ["Graph", "Shape", "explore"]
 
@@ -46,18 +47,21 @@ class Shape:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """The shapes of all locations that the root contains, and the recursive component of each (-1: not recursive)."""
+    """The shapes of all locations that the root contains, the recursive component of each (-1: not recursive), and the
+    heads of the components.
+    """
 
     root: Location
     shapes: dict[Location, Shape]
     component: dict[Location, int]
+    heads: frozenset[Location]
 
     def depth_inside(self, outer: Location, inner: Location, depth: int, full: int) -> int:
-        """How deep `inner` may still go inside `outer`: one less in the same component, afresh in another."""
+        """How deep `inner` may still go inside `outer`: less by one at a head, afresh in another component."""
         component = self.component[inner]
         if component < 0:
             return 0
-        return depth - 1 if component == self.component[outer] else full
+        return depth - (inner in self.heads) if component == self.component[outer] else full
 
     @property
     def recursive(self) -> list[Location]:
@@ -80,7 +84,7 @@ def explore(
     root: Subschema,
     scalars: Callable[[str, Formula], Automaton | None],
     *,
-    any_order: bool = False,
+    order: Order = "schema",
 ) -> Graph:
     """Every location inside the root. `scalars(kind, formula)` are the texts of scalar values of which it holds."""
     start = Location(root.formula, (root,))
@@ -88,7 +92,7 @@ def explore(
     queue = [start]
     known = {start}
     for location in queue:
-        shape = shapes[location] = _shape(location, scalars, any_order=any_order)
+        shape = shapes[location] = _shape(location, scalars, order)
         for inner in shape.inner:
             if inner not in known:
                 known.add(inner)
@@ -100,10 +104,10 @@ def explore(
                 given=len(queue),
                 hint="definitions that use one another several times multiply: nest fewer of them",
             )
-    return Graph(start, shapes, _components(start, shapes))
+    return Graph(start, shapes, *_components(start, shapes))
 
 
-def _shape(location: Location, scalars: Callable[[str, Formula], Automaton | None], *, any_order: bool) -> Shape:
+def _shape(location: Location, scalars: Callable[[str, Formula], Automaton | None], order: Order) -> Shape:
     if location.formula is TRUE:
         return Shape(is_free=True)
     texts: list[Automaton] = []
@@ -115,19 +119,23 @@ def _shape(location: Location, scalars: Callable[[str, Formula], Automaton | Non
         if kind == "array":
             containers[kind] = items_of(formula, location.place)
         elif kind == "object":
-            containers[kind] = members_of(formula, location.place, any_order=any_order)
+            containers[kind] = members_of(formula, location.place, order=order)
         elif (text := scalars(kind, formula)) is not None and not text.is_empty():
             texts.append(text)
     return Shape(tuple(texts), containers.get("array"), containers.get("object"))  # type: ignore[arg-type]
 
 
-def _components(start: Location, shapes: dict[Location, Shape]) -> dict[Location, int]:
-    """Tarjan's strongly connected components, without recursion; -1 for a location that does not contain itself."""
+def _components(start: Location, shapes: dict[Location, Shape]) -> tuple[dict[Location, int], frozenset[Location]]:
+    """Tarjan's strongly connected components, without recursion, -1 for a location that does not contain itself; and
+    the locations to which an edge leads back from inside them.
+    """
     order: dict[Location, int] = {}
     low: dict[Location, int] = {}
     component: dict[Location, int] = {}
     open_: list[Location] = []
     on_stack: set[Location] = set()
+    on_path: set[Location] = set()
+    heads: set[Location] = set()
     work: list[tuple[Location, Iterator[Location]]] = []
     count = 0
 
@@ -135,6 +143,7 @@ def _components(start: Location, shapes: dict[Location, Shape]) -> dict[Location
         order[location] = low[location] = len(order)
         open_.append(location)
         on_stack.add(location)
+        on_path.add(location)
         work.append((location, iter(shapes[location].inner)))
 
     enter(start)
@@ -144,10 +153,13 @@ def _components(start: Location, shapes: dict[Location, Shape]) -> dict[Location
             if following not in order:
                 enter(following)
                 break
+            if following in on_path:
+                heads.add(following)
             if following in on_stack:
                 low[location] = min(low[location], order[following])
         else:
             work.pop()
+            on_path.remove(location)
             if work:
                 outer = work[-1][0]
                 low[outer] = min(low[outer], low[location])
@@ -159,4 +171,4 @@ def _components(start: Location, shapes: dict[Location, Shape]) -> dict[Location
                 is_recursive = len(members) > 1 or location in shapes[location].inner
                 component |= dict.fromkeys(members, count if is_recursive else -1)
                 count += 1
-    return component
+    return component, frozenset(heads)

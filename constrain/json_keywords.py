@@ -178,7 +178,6 @@ KEYWORDS: Final[Mapping[str, Keyword]] = {
     "$defs": _core(_NAMED_SCHEMAS, "2019-09"),
     "definitions": _core(_NAMED_SCHEMAS),
     "type": Keyword(_is_type, f"one of {', '.join(TYPES)}, or a non-empty array of them"),
-    "nullable": Keyword(*_FLAG),
     "enum": Keyword(lambda value: isinstance(value, list), "an array"),
     "const": Keyword(*_ANYTHING, since="6"),
     "allOf": _applicator(_SCHEMAS),
@@ -223,9 +222,10 @@ KEYWORDS: Final[Mapping[str, Keyword]] = {
 
 ANNOTATIONS: Final = frozenset({
     "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment", "$vocabulary",
-    "contentEncoding", "contentMediaType", "contentSchema", "discriminator", "example", "externalDocs", "xml",
+    "contentEncoding", "contentMediaType", "contentSchema", "discriminator",
+    "example", "externalDocs", "nullable", "xml",
 })  # fmt: skip
-"""Asserting nothing, by the specification: of JSON Schema, or of OpenAPI for the last four."""
+"""Asserting nothing, by the specification: of JSON Schema, or of OpenAPI for the last five."""
 
 _SINCE_BOOLEAN: Final = {"exclusiveMinimum", "exclusiveMaximum"}
 _REPLACED: Final = {"dependencies": "dependentRequired or dependentSchemas", "$recursiveRef": "$dynamicRef"}
@@ -250,7 +250,7 @@ def check_keywords(schema: Mapping[str, Any], pointer: str, draft: str) -> None:
     for keyword, value in schema.items():
         known = KEYWORDS.get(keyword)
         if known is None:
-            if keyword not in ANNOTATIONS and (meant := _almost(keyword)):
+            if keyword not in ANNOTATIONS and (meant := _almost(keyword, value)):
                 raise UnsupportedError(
                     f"{keyword!r} is no keyword of JSON Schema",
                     pointer=join(pointer, keyword),
@@ -271,13 +271,6 @@ def check_keywords(schema: Mapping[str, Any], pointer: str, draft: str) -> None:
                 keyword=keyword,
                 hint=_advice(keyword, value),
             )
-    if schema.get("nullable") and "type" not in schema:
-        raise UnsupportedError(
-            "nullable is not supported without type",
-            pointer=join(pointer, "nullable"),
-            keyword="nullable",
-            hint='write {"anyOf": [..., {"type": "null"}]}',
-        )
 
 
 def _is_right(keyword: str, value: Any, draft: str) -> bool:
@@ -291,12 +284,19 @@ def _is_right(keyword: str, value: Any, draft: str) -> bool:
     return KEYWORDS[keyword].is_right(value)
 
 
-def _almost(keyword: str) -> str | None:
-    """The keyword that differs from this name only in case, or by one letter."""
-    for known in KEYWORDS:
-        if keyword.lower() == known.lower() or (len(known) > 4 and _one_edit(keyword, known)):
-            return known
+def _almost(keyword: str, value: object) -> str | None:
+    """The keyword that this one can be taken for: it differs by one letter, or in the case of others than the first,
+    is too long to be a word of its own (`cost` and `patterns` are), and the value is one that the keyword may have.
+    """
+    for known, rule in KEYWORDS.items():
+        cased = keyword.lower() == known.lower() and keyword[0] == known[0]
+        if (cased or (len(known) > 6 and _one_edit(keyword, known))) and rule.is_right(value):
+            return None if keyword in _WORDS else known
     return None
+
+
+_WORDS: Final = frozenset({"definition", "dependency", "patterns", "require", "requires", "formats"})
+"""What people call notes of their own."""
 
 
 def _one_edit(a: str, b: str) -> bool:

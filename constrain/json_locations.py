@@ -10,27 +10,41 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+from constrain.errors import LimitError
 from constrain.json_atoms import (
     KINDS,
     Containing,
+    Has,
     IsKind,
     ItemIs,
     ItemsAre,
     MemberIs,
     MembersAre,
     NumberAmong,
-    Satisfies,
     Subschema,
     TextAmong,
+    of_kind,
 )
-from constrain.json_formula import FALSE, TRUE, Formula, any_of, atom, atoms, rewrite
+from constrain.json_formula import FALSE, TRUE, Formula, all_of, any_of, atom, atoms
 from constrain.json_strings import holds_text
 
-__all__ = ["Location", "Place", "alternatives", "item_place", "member_place", "names_at", "of_kind"]
+__all__ = [
+    "Location",
+    "Place",
+    "alternatives",
+    "check_states",
+    "is_finite",
+    "item_place",
+    "member_place",
+    "names_at",
+]
 
 Place: TypeAlias = tuple[Subschema, ...]
+
+MAX_CASES: Final = 2_000
+MAX_STATES: Final = 20_000
 
 
 @dataclass(frozen=True)
@@ -42,59 +56,51 @@ class Location:
 
 
 @lru_cache(maxsize=65_536)
-def of_kind(kind: str, formula: Formula) -> Formula:
-    """What the formula says of values of this kind."""
-    return rewrite(
-        formula,
-        lambda each, sign: (TRUE if (each.kind == kind) == sign else FALSE) if isinstance(each, IsKind) else None,
+def is_possible(formula: Formula, levels: int = 3) -> bool:
+    """False if the formula is seen to have no values, by looking at so many levels of required members; True proves
+    nothing.
+    """
+    found = ((kind, of_kind(kind, formula)) for kind in KINDS)
+    return any(
+        part is not FALSE and not (kind == "object" and levels and _is_torn(part, levels - 1)) for kind, part in found
     )
 
 
-def expanded(formula: Formula) -> Formula:
-    """The formula with `Satisfies(s)` replaced by what s says."""
-
-    def change(each: object, sign: bool) -> Formula | None:
-        if not isinstance(each, Satisfies):
-            return None
-        return each.schema.formula if sign else ~each.schema.formula
-
-    return rewrite(formula, change)
-
-
-def is_possible(formula: Formula) -> bool:
-    """False if the formula, expanded, is seen at once to have no values; True proves nothing."""
-    return any(not _is_contradiction(of_kind(kind, formula)) for kind in KINDS)
-
-
-def _is_contradiction(formula: Formula) -> bool:
-    if formula is FALSE:
-        return True
-    among: frozenset[str | Decimal] | None = None
-    excluded: set[str | Decimal] = set()
-    for part in formula.parts if formula.kind == "all" else (formula,):
-        if part.kind == "atom" and isinstance(part.atom, TextAmong | NumberAmong):
-            if part.positive:
-                among = part.atom.values if among is None else among & part.atom.values
-            else:
-                excluded |= part.atom.values
-    return among is not None and among <= excluded
+def _is_torn(formula: Formula, levels: int) -> bool:
+    """Whether a member that an object needs can have no value, by what the formula says plainly."""
+    plain = [part.atom for part in (formula.parts if formula.kind == "all" else (formula,)) if part.positive]
+    for name in (each.name for each in plain if isinstance(each, Has)):
+        asked = [
+            each.schema.formula
+            for each in plain
+            if (isinstance(each, MemberIs) and each.name == name)
+            or (isinstance(each, MembersAre) and holds_text(each.names, name))
+        ]
+        if asked and not is_possible(all_of(asked), levels):
+            return True
+    return False
 
 
 _Value: TypeAlias = tuple[str, str | Decimal]
 
 
 @lru_cache(maxsize=65_536)
-def _finite(schema: Subschema) -> frozenset[_Value] | None:
-    """The values of a schema that has just some strings and numbers; None for others."""
+def _finite(formula: Formula) -> frozenset[_Value] | None:
+    """The values of a formula that has just some strings and numbers; None for others."""
     values: set[_Value] = set()
     for kind in KINDS:
-        formula = of_kind(kind, schema.formula)
-        if formula is FALSE:
+        part = of_kind(kind, formula)
+        if part is FALSE:
             continue
-        if formula.kind != "atom" or not formula.positive or not isinstance(formula.atom, TextAmong | NumberAmong):
+        if part.kind != "atom" or not part.positive or not isinstance(part.atom, TextAmong | NumberAmong):
             return None
-        values |= {(kind, value) for value in formula.atom.values}
+        values |= {(kind, value) for value in part.atom.values}
     return frozenset(values)
+
+
+def is_finite(formula: Formula) -> bool:
+    """Whether just some strings and numbers satisfy the formula."""
+    return _finite(formula) is not None
 
 
 def _one_of(values: Iterable[_Value]) -> Formula:
@@ -109,69 +115,86 @@ def _one_of(values: Iterable[_Value]) -> Formula:
     return any_of(cases)
 
 
+Decide: TypeAlias = Callable[[Formula, Mapping[Subschema, bool]], Formula]
+"""What is left of a formula once it is known which of some schemas the value satisfies."""
+
+
 def alternatives(
-    formula: Formula,
-    schemas: Sequence[Subschema],
-    decide: Callable[[Formula, Mapping[Subschema, bool]], Formula],
-    place: Place,
+    formula: Formula, schemas: Iterable[Subschema], decide: Decide, place: Place
 ) -> list[tuple[Location, Formula]]:
     """What may stand in one place, and what is left of `formula` then: pairs (location, rest), the locations disjoint.
 
-    `decide(formula, truths)` is what is left once it is known which of some schemas the value satisfies. Schemas that
-    list their values are decided by the value: n of them make n cases, where knowing each apart would make 2^n.
+    Schemas that list their values are decided by the value: n of them make n cases, where knowing each apart would make
+    2^n. Raises `LimitError` if there are too many cases.
     """
-    listing = [schema for schema in schemas if _finite(schema) is not None]
-    cases: dict[Formula, list[Formula]] = {}
-
-    def settle(rest: Formula, known: Formula, others: Sequence[Subschema]) -> None:
-        for left, condition in _decided(rest, known, others, decide).items():
-            cases.setdefault(left, []).append(condition)
-
+    saying: dict[Formula, list[Subschema]] = {}
+    for schema in schemas:
+        saying.setdefault(schema.formula, []).append(schema)
+    listing = [said for said in saying if said is not TRUE and _finite(said) is not None]
+    cases = _Cases(decide, saying)
     if len(listing) > 1:
-        owners: dict[_Value, list[int]] = {}
-        for owner, schema in enumerate(listing):
-            for value in _finite(schema) or ():
-                owners.setdefault(value, []).append(owner)
-        groups: dict[tuple[int, ...], list[_Value]] = {(): []}
-        for value, indices in owners.items():
-            groups.setdefault(tuple(indices), []).append(value)
-        others = [schema for schema in schemas if schema not in listing]
-        for holders, values in groups.items():
-            rest = decide(formula, {schema: index in holders for index, schema in enumerate(listing)})
-            if rest is not FALSE:
-                settle(rest, _one_of(values) if holders else ~_one_of(owners), others)
+        holders: dict[_Value, list[Formula]] = {}
+        for said in listing:
+            for value in _finite(said) or ():
+                holders.setdefault(value, []).append(said)
+        groups: dict[tuple[Formula, ...], list[_Value]] = {(): []}
+        for value, holding in holders.items():
+            groups.setdefault(tuple(holding), []).append(value)
+        others = [said for said in saying if said not in listing]
+        for those, values in groups.items():
+            rest = cases.known(formula, {said: said in those for said in listing})
+            cases.settle(rest, _one_of(values) if those else ~_one_of(holders), others)
     else:
-        settle(formula, TRUE, schemas)
-    found = ((Location(any_of(conditions), place), rest) for rest, conditions in cases.items())
+        cases.settle(formula, TRUE, list(saying))
+    found = ((Location(any_of(conditions), place), rest) for rest, conditions in cases.left.items())
     return [(location, rest) for location, rest in found if is_possible(location.formula)]
 
 
-def _decided(
-    rest: Formula,
-    known: Formula,
-    schemas: Sequence[Subschema],
-    decide: Callable[[Formula, Mapping[Subschema, bool]], Formula],
-) -> dict[Formula, Formula]:
-    """Per remaining formula, the condition (beyond `known`, and including it) under which it remains."""
-    if rest is FALSE:
-        return {}
-    if not schemas:
-        return {rest: known}
-    first, others = schemas[0], schemas[1:]
-    found: list[dict[Formula, Formula]] = []
-    for truth in (True, False):
-        left = decide(rest, {first: truth})
-        condition = known & (first.formula if truth else ~first.formula)
-        possible = left is not FALSE and is_possible(condition)
-        found.append(_decided(left, condition, others, decide) if possible else {})
-    if found[0].keys() == found[1].keys() and len(found[0]) == 1:
-        (left,) = found[0]
-        if found[0][left] is (known & first.formula) and found[1][left] is (known & ~first.formula):
-            return {left: known}  # nothing depends on this schema
-    merged = dict(found[0])
-    for left, condition in found[1].items():
-        merged[left] = merged[left] | condition if left in merged else condition
-    return merged
+class _Cases:
+    """Splits a place by what is known of the value. `left` are the conditions under which each formula remains;
+    `saying` the schemas that say the same, which hold together or not at all.
+    """
+
+    def __init__(self, decide: Decide, saying: Mapping[Formula, Sequence[Subschema]]) -> None:
+        self.decide = decide
+        self.saying = saying
+        self.left: dict[Formula, list[Formula]] = {}
+        self.steps = 0
+
+    def known(self, rest: Formula, truths: Mapping[Formula, bool]) -> Formula:
+        return self.decide(rest, {schema: truth for said, truth in truths.items() for schema in self.saying[said]})
+
+    def settle(self, rest: Formula, condition: Formula, undecided: Sequence[Formula]) -> None:
+        for left, when in self._split(rest, condition, undecided).items():
+            self.left.setdefault(left, []).append(when)
+
+    def _split(self, rest: Formula, condition: Formula, undecided: Sequence[Formula]) -> dict[Formula, Formula]:
+        """Per remaining formula, the condition (beyond `condition`, and including it) under which it remains."""
+        self.steps += 1
+        if self.steps > MAX_CASES:
+            raise LimitError(
+                f"what may stand in one place depends on more than {MAX_CASES:,} combinations of what is said there",
+                limit=MAX_CASES,
+                given=self.steps,
+                hint="tell alternatives apart by a constant, in a member that comes first",
+            )
+        if rest is FALSE:
+            return {}
+        if not undecided:
+            return {rest: condition}
+        first, others = undecided[0], undecided[1:]
+        left = {truth: self.known(rest, {first: truth}) for truth in (True, False)}
+        if left[True] is left[False]:
+            return self._split(left[True], condition, others)
+        found: list[dict[Formula, Formula]] = []
+        for truth, said in ((True, first), (False, ~first)):
+            when = condition & said
+            possible = left[truth] is not FALSE and is_possible(when)
+            found.append(self._split(left[truth], when, others) if possible else {})
+        merged = dict(found[0])
+        for rest, when in found[1].items():
+            merged[rest] = merged[rest] | when if rest in merged else when
+        return merged
 
 
 @lru_cache(maxsize=65_536)
@@ -190,13 +213,23 @@ def member_place(place: Place, name: str) -> Place:
     """All that the place's schemas say of a member of this name."""
     found: dict[Subschema, None] = {}
     for schema in place:
-        for each in _parts(schema):
-            match each:
-                case MemberIs(known, inner) if known == name:
-                    found.setdefault(inner)
-                case MembersAre(names, inner) if holds_text(names, name):
-                    found.setdefault(inner)
+        named, sets = _member_parts(schema)
+        found |= dict.fromkeys(named.get(name, ()))
+        found |= {each.schema: None for each in sets if holds_text(each.names, name)}
     return tuple(found)
+
+
+@lru_cache(maxsize=65_536)
+def _member_parts(schema: Subschema) -> tuple[Mapping[str, Sequence[Subschema]], Sequence[MembersAre]]:
+    """What the schema says of single members, by name, and of sets of them."""
+    named: dict[str, list[Subschema]] = {}
+    sets: list[MembersAre] = []
+    for each in _parts(schema):
+        if isinstance(each, MemberIs):
+            named.setdefault(each.name, []).append(each.schema)
+        elif isinstance(each, MembersAre):
+            sets.append(each)
+    return named, sets
 
 
 def item_place(place: Place, index: int) -> Place:
@@ -212,3 +245,14 @@ def item_place(place: Place, index: int) -> Place:
                 case Containing(inner, _):
                     found.setdefault(inner)
     return tuple(found)
+
+
+def check_states(given: int, what: str) -> None:
+    """Raise `LimitError` if the automaton of an array or object has too many states."""
+    if given > MAX_STATES:
+        raise LimitError(
+            f"what an {what} may contain needs more than {MAX_STATES:,} states to keep track of",
+            limit=MAX_STATES,
+            given=given,
+            hint="fewer alternatives that say different things of the same parts, or shorter bounds",
+        )

@@ -1,52 +1,46 @@
-"""Arrays and objects as small automata over their items and members.
+"""Objects as small automata over their members.
 
-The state is the formula that the rest has to satisfy: reading an item rewrites the statements about items, as a
-derivative does (`ItemIs(3, s)` is `ItemIs(2, s)` behind the first item), and reading a member settles the statements
-about its name. Members that the place mentions come first, each at most once, in the order of the place (or, on demand,
-in any order); then others, whose names are told apart only as far as the formula does.
+The state is the formula that the rest has to satisfy: reading a member settles the statements about its name. Members
+that the place mentions come first, each at most once, in the order of the place (or, on demand, in any order); then
+others, whose names are told apart only as far as the formula does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+import json
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Literal, TypeAlias
+
+import numpy as np
 
 from constrain.automaton import Automaton
 from constrain.errors import LimitError
-from constrain.expression import compile_expression, union
+from constrain.expression import compile_expression
 from constrain.json_atoms import (
-    Containing,
-    CountFrom,
     Has,
-    ItemIs,
-    ItemsAre,
     MemberIs,
     MembersAre,
     SizeFrom,
     Subschema,
     TextAmong,
+    finished,
 )
 from constrain.json_formula import FALSE, TRUE, Formula, all_of, atom, atoms, rewrite
-from constrain.json_locations import Location, Place, alternatives, item_place, member_place, names_at
+from constrain.json_locations import Location, Place, alternatives, check_states, is_finite, member_place, names_at
 from constrain.json_strings import contents, holds_text
-from constrain.json_text import canonical_string, content
+from constrain.json_text import canonical_string, canonical_text
 
-__all__ = ["Cell", "Items", "Members", "items_of", "members_of"]
+__all__ = ["Cell", "Members", "Order", "is_reordered", "members_of"]
 
-MAX_STATES = 20_000
 MAX_ANY_ORDER = 8
 MAX_IN_ORDER = 64
 """With more names than these, those of which nothing is asked any more (they belong to another branch) come last."""
 
 
-@dataclass(frozen=True, eq=False)
-class Items:
-    """The automaton of an array: per state, what the next item may be and where that leads; state 0 is the start."""
-
-    following: list[list[tuple[Location, int]]]
-    accepting: list[bool]
+Order: TypeAlias = Literal["schema", "telling first", "any"]
+"""Of the members that a place mentions: as it mentions them; those first whose values tell alternatives apart; any."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,92 +77,10 @@ class Members:
     names: tuple[str, ...]
 
 
-# --- arrays
-
-
-def items_of(formula: Formula, place: Place) -> Items:
-    """The automaton of the arrays of which the formula, over atoms about items, holds."""
-    horizon = max((each.index + 1 for s in place for each in atoms(s.formula) if isinstance(each, ItemIs)), default=0)
-    horizon = max([horizon, *(each.start for s in place for each in atoms(s.formula) if isinstance(each, ItemsAre))])
-    places = [item_place(place, index) for index in range(horizon + 1)]
-    number: dict[tuple[int, Formula], int] = {(0, formula): 0}
-    queue = [(0, formula)]
-    following: list[list[tuple[Location, int]]] = []
-    for index, rest in queue:
-        row = []
-        for location, left in alternatives(rest, _asked_of_item(rest), _decide_item, places[index]):
-            key = (min(index + 1, horizon), _shifted(left))
-            if key[1] is FALSE:
-                continue
-            if key not in number:
-                number[key] = len(queue)
-                queue.append(key)
-                _limit(len(queue), "array")
-            row.append((location, number[key]))
-        following.append(row)
-    return Items(following, [_finished(rest) is TRUE for _, rest in queue])
-
-
-def _asked_of_item(formula: Formula) -> list[Subschema]:
-    found: dict[Subschema, None] = {}
-    for each in atoms(formula):
-        match each:
-            case ItemIs(0, schema) | ItemsAre(0, schema) | Containing(schema, _):
-                found.setdefault(schema)
-    return list(found)
-
-
-def _decide_item(formula: Formula, truths: Mapping[Subschema, bool]) -> Formula:
-    """What is left when it is known which of the schemas the next item satisfies."""
-
-    def change(each: Hashable, positive: bool) -> Formula | None:
-        match each:
-            case ItemIs(0, inner) if inner in truths:
-                return TRUE if truths[inner] == positive else FALSE
-            case ItemsAre(0, inner) if not truths.get(inner, True):
-                return FALSE if positive else TRUE
-            case Containing(inner, low) if truths.get(inner, False):
-                fewer = atom(Containing(inner, low - 1)) if low > 1 else TRUE
-                return fewer if positive else ~fewer
-        return None
-
-    return rewrite(formula, change)
-
-
-def _shifted(formula: Formula) -> Formula:
-    """The formula for what comes behind one item, all about that item being settled."""
-
-    def change(each: Hashable, positive: bool) -> Formula | None:
-        match each:
-            case ItemIs(index, schema):
-                shifted = atom(ItemIs(index - 1, schema))
-            case ItemsAre(start, schema) if start:
-                shifted = atom(ItemsAre(start - 1, schema))
-            case CountFrom(low):
-                shifted = atom(CountFrom(low - 1)) if low > 1 else TRUE
-            case _:
-                return None
-        return shifted if positive else ~shifted
-
-    return rewrite(formula, change)
-
-
-def _finished(formula: Formula) -> Formula:
-    """What is left when nothing more comes, of arrays and of objects."""
-
-    def change(each: Hashable, positive: bool) -> Formula | None:
-        holds = not isinstance(each, CountFrom | Containing | SizeFrom | Has)
-        return TRUE if holds == positive else FALSE
-
-    return rewrite(formula, change)
-
-
-# --- objects
-
-
-def members_of(formula: Formula, place: Place, *, any_order: bool = False) -> Members:
+def members_of(formula: Formula, place: Place, *, order: Order = "schema") -> Members:
     """The automaton of the objects of which the formula, over atoms about members, holds."""
-    names = names_at(place)
+    names = _telling_first(place) if order == "telling first" else names_at(place)
+    any_order = order == "any"
     mentioned = (each.name for each in atoms(formula) if isinstance(each, MemberIs | Has))
     names = tuple(dict.fromkeys((*names, *mentioned)))
     if any_order and len(names) > MAX_ANY_ORDER:
@@ -179,6 +91,21 @@ def members_of(formula: Formula, place: Place, *, any_order: bool = False) -> Me
             hint='use member_order="schema"',
         )
     return _Objects(formula, place, names, any_order=any_order).explore()
+
+
+def _telling_first(place: Place) -> tuple[str, ...]:
+    return tuple(sorted(names_at(place), key=lambda name: not _tells(place, name)))
+
+
+def is_reordered(locations: Iterable[Location]) -> bool:
+    """Whether any place has members that tell alternatives apart, and do not come first in the order of the schema."""
+    return any(_telling_first(place) != names_at(place) for place in {location.place for location in locations})
+
+
+def _tells(place: Place, name: str) -> bool:
+    """Whether alternatives list different values for the member."""
+    asked = [each.formula for each in member_place(place, name)]
+    return sum(is_finite(formula) for formula in asked) > 1
 
 
 _Left: TypeAlias = int | frozenset[str]
@@ -204,8 +131,7 @@ class _Objects:
                 shared.append(part)
             else:
                 self.own.setdefault(about, []).append(part)
-        self.sets = list(dict.fromkeys(each.names for each in atoms(formula) if isinstance(each, MembersAre)))
-        self.cells: dict[frozenset[str], list[tuple[Cell, dict[Formula, bool]]]] = {}
+        self.cells: dict[tuple[tuple[Formula, ...], frozenset[str]], list[_Part]] = {}
         self.number: dict[_State, int] = {}
         self.queue: list[_State] = []
         self.start = all_of(shared)
@@ -215,7 +141,7 @@ class _Objects:
         names that have been dropped from the list.
         """
         if len(self.names) > MAX_IN_ORDER and isinstance(left, int) and rest is not self.start:
-            asked = {each.name for each in atoms(rest) if isinstance(each, MemberIs | Has)} | self.own.keys()
+            asked = rest.subjects | self.own.keys()
             dropped |= {name for name in self.names[left:] if name not in asked}
             while left < len(self.names) and self.names[left] in dropped:
                 left += 1
@@ -224,7 +150,7 @@ class _Objects:
         if known is None:
             known = self.number[key] = len(self.queue)
             self.queue.append(key)
-            _limit(len(self.queue), "object")
+            check_states(len(self.queue), "object")
         return known
 
     def explore(self) -> Members:
@@ -245,7 +171,7 @@ class _Objects:
         if isinstance(left, int):
             if left == len(self.names):
                 found.others = self.others(left, rest, dropped)
-                found.accepting = _finished(rest) is TRUE
+                found.accepting = finished(rest) is TRUE
                 return found
             name = self.names[left]
             asked = all_of([rest, *self.own.get(name, ())])
@@ -262,7 +188,7 @@ class _Objects:
         ending = rest
         for name in left:
             ending = _without(all_of([ending, *self.own.get(name, ())]), name)
-        found.accepting = _finished(ending) is TRUE
+        found.accepting = finished(ending) is TRUE
         return found
 
     def member(self, asked: Formula, name: str, left: _Left, dropped: frozenset[str]) -> list[tuple[Location, int]]:
@@ -270,7 +196,7 @@ class _Objects:
         if asked is FALSE or _is_disputed(asked, name):
             return []
         relevant: dict[Subschema, None] = {}
-        for each in atoms(asked):
+        for each in atoms(asked, [name, MembersAre]):
             match each:
                 case MemberIs(known, schema) if known == name:
                     relevant.setdefault(schema)
@@ -286,7 +212,7 @@ class _Objects:
                         return FALSE if positive else TRUE
                 return None
 
-            return rewrite(formula, change)
+            return rewrite(formula, change, [name, MembersAre])
 
         found = alternatives(asked, list(relevant), decide, member_place(self.place, name))
         return [(location, self.state(left, rest, dropped)) for location, rest in found]
@@ -295,11 +221,13 @@ class _Objects:
         counted = _counted(rest)
         if counted is FALSE:
             return []
-        cells = self.cells_without(dropped)
+        sets = tuple(dict.fromkeys(each.names for each in atoms(counted, [MembersAre]) if isinstance(each, MembersAre)))
         found = []
-        for cell, inside in cells:
+        for cell, inside in self.cells_of(sets, dropped):
             relevant = dict.fromkeys(
-                each.schema for each in atoms(counted) if isinstance(each, MembersAre) and inside[each.names]
+                each.schema
+                for each in atoms(counted, [MembersAre])
+                if isinstance(each, MembersAre) and inside[each.names]
             )
 
             def decide(
@@ -309,7 +237,7 @@ class _Objects:
                     hit = isinstance(part, MembersAre) and not truths.get(part.schema, True) and inside[part.names]
                     return (FALSE if positive else TRUE) if hit else None
 
-                return rewrite(formula, change)
+                return rewrite(formula, change, [MembersAre])
 
             place = member_place(self.place, "any" if cell.names is None else _text(cell.names.shortest()))
             options = alternatives(counted, list(relevant), decide, place)
@@ -317,26 +245,27 @@ class _Objects:
                 found.append((cell, [(location, self.state(left, after, dropped)) for location, after in options]))
         return found
 
-    def cells_without(self, dropped: frozenset[str]) -> list[tuple[Cell, dict[Formula, bool]]]:
-        """The names that are not listed, or have been dropped from the list."""
-        if dropped not in self.cells:
-            self.cells[dropped] = _cells(self.sets, frozenset(self.names) - dropped)
-        return self.cells[dropped]
+    def cells_of(self, sets: tuple[Formula, ...], dropped: frozenset[str]) -> list[_Part]:
+        """The names that are not listed, or have been dropped from the list, split by the sets."""
+        key = (sets, dropped)
+        if key not in self.cells:
+            self.cells[key] = _cells(sets, frozenset(self.names) - dropped)
+        return self.cells[key]
 
 
 def _subject(formula: Formula) -> str | None:
     """The one name that the formula is about; None if it is about several, or about members in general."""
-    name: str | None = None
-    for each in atoms(formula):
-        if not isinstance(each, MemberIs | Has) or (name is not None and each.name != name):
-            return None
-        name = each.name
-    return name
+    if len(formula.subjects) != 1:
+        return None
+    (subject,) = formula.subjects
+    return subject if isinstance(subject, str) else None
 
 
 def _with(formula: Formula, name: str) -> Formula:
     """What is left when the member is known to be there."""
-    return _counted(rewrite(formula, lambda each, sign: (TRUE if sign else FALSE) if each == Has(name) else None))
+    return _counted(
+        rewrite(formula, lambda each, sign: (TRUE if sign else FALSE) if each == Has(name) else None, [name])
+    )
 
 
 def _without(formula: Formula, name: str) -> Formula:
@@ -350,7 +279,7 @@ def _without(formula: Formula, name: str) -> Formula:
                 return TRUE if positive else FALSE
         return None
 
-    return rewrite(formula, change)
+    return rewrite(formula, change, [name])
 
 
 def _counted(formula: Formula) -> Formula:
@@ -362,18 +291,21 @@ def _counted(formula: Formula) -> Formula:
         fewer = atom(SizeFrom(each.low - 1)) if each.low > 1 else TRUE
         return fewer if positive else ~fewer
 
-    return rewrite(formula, change)
+    return rewrite(formula, change, [SizeFrom])
 
 
 def _is_disputed(formula: Formula, name: str) -> bool:
     """Whether the readers of some pattern disagree on this name."""
     return any(
         isinstance(each, MembersAre) and not holds_text(each.names, name) and not holds_text(~each.names, name)
-        for each in atoms(formula)
+        for each in atoms(formula, [MembersAre])
     )
 
 
-def _cells(sets: list[Formula], listed: frozenset[str]) -> list[tuple[Cell, dict[Formula, bool]]]:
+_Part: TypeAlias = tuple[Cell, dict[Formula, bool]]
+
+
+def _cells(sets: tuple[Formula, ...], listed: frozenset[str]) -> list[_Part]:
     """The names that are not listed, split by the sets that the formula speaks of; and in which sets each part is."""
     asked = {each: _of_unlisted(each, listed) for each in sets}
     if not listed and all(each is TRUE or each is FALSE for each in asked.values()):
@@ -405,27 +337,38 @@ def _of_unlisted(names: Formula, listed: frozenset[str]) -> Formula:
     return rewrite(names, change)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _unlisted(names: frozenset[str]) -> Automaton:
-    """The contents of all strings but these."""
-    return _ALL - compile_expression(union(*(content(name) for name in sorted(names)))) if names else _ALL
+    """The contents of all strings but these: along the trie of the names, and off it everywhere."""
+    table = _ALL.table[:, _ALL.byte_class].tolist()
+    accepting = _ALL.accepting.tolist()
+
+    def copied(state: int) -> int:
+        table.append(table[state][:])
+        accepting.append(accepting[state])
+        return len(table) - 1
+
+    root = copied(0)
+    for name in sorted(names):
+        spelled = canonical_text(name)[1:-1]
+        if b"\\" in spelled:  # several spellings
+            return _ALL - contents(atom(TextAmong(names)))
+        state = root
+        for byte in spelled:
+            if 0 <= table[state][byte] < _ALL.states:
+                table[state][byte] = copied(table[state][byte])
+            state = table[state][byte]
+            if state < 0:  # half a surrogate pair, which no text has
+                break
+        else:
+            accepting[state] = False
+    every_byte = np.arange(256, dtype=np.uint8)
+    return Automaton.from_table(np.array(table, np.int32), every_byte, np.array(accepting), root)
 
 
 _ALL = compile_expression(canonical_string())
 
 
 def _text(content: bytes) -> str:
-    import json
-
     text: str = json.loads(b'"' + content + b'"')
     return text
-
-
-def _limit(given: int, what: str) -> None:
-    if given > MAX_STATES:
-        raise LimitError(
-            f"what an {what} may contain needs more than {MAX_STATES:,} states to keep track of",
-            limit=MAX_STATES,
-            given=given,
-            hint="fewer alternatives that say different things of the same parts, or shorter bounds",
-        )

@@ -141,11 +141,14 @@ def unequal_to(values: Iterable[Decimal]) -> Automaton:
     return _unequal_to(frozenset(values))
 
 
-def spell(value: int | float, language: Automaton) -> str | None:
-    """A text of the value that is in the language, the one of `json.dumps` if it is; None if there is none."""
+def spell(value: int | float, language: Automaton, *, respell: bool = True) -> str | None:
+    """A text of the value that is in the language, the one of `json.dumps` if it is; None if there is none.
+
+    Unless `respell` it is the text of `json.dumps`, whose reader knows 1 from 1.0.
+    """
     candidates = [json.dumps(value)]
-    nearest = float(Decimal(value))
-    if not isinstance(value, float) or math.isfinite(value):
+    if respell and (isinstance(value, int) or math.isfinite(value)):
+        nearest = float(Decimal(value))
         if value == int(value):
             candidates.append(str(int(value)))
         if nearest == value:

@@ -33,11 +33,11 @@ from constrain.json_atoms import (
     TextAmong,
     Unique,
     Whole,
+    of_kind,
     typed,
 )
 from constrain.json_formula import FALSE, TRUE, Formula, all_of, any_of, atom, exactly_one
 from constrain.json_keywords import active, check_keywords
-from constrain.json_locations import of_kind
 from constrain.json_numbers import exact
 from constrain.json_patterns import pattern_content
 from constrain.json_references import Site
@@ -54,7 +54,8 @@ class Reader:
     """Reads subschemas, each once. Pointers in errors lead to the keyword, in the place where the schema stands.
 
     `formats` says whether `format` asserts. Unless `open_objects`, a schema with `properties` that says nothing of
-    additional members has none but those named in its place. `plain_integers` asks for integers written as such.
+    additional members has none but those named in its place. `plain_integers` asks for what Python's types read:
+    integers written as such, and times without leap seconds.
     """
 
     def __init__(
@@ -75,6 +76,13 @@ class Reader:
         self._reading: dict[Hashable, str] = {}
 
     def subschema(self, site: Site) -> Subschema:
+        """The schema at a site. One that is nothing but a reference is the schema that it refers to."""
+        passed: set[Hashable] = set()
+        while self.active(site).keys() == {"$ref"} and site.key not in passed:
+            passed.add(site.key)
+            assert isinstance(site.schema, Mapping)
+            check_keywords(site.schema, site.pointer, site.draft)
+            site = site.refer("$ref")
         if isinstance(site.schema, bool):
             return _ALWAYS if site.schema else NEVER
         known = self._subschemas.get(site.key)
@@ -153,7 +161,7 @@ class Reader:
         }
         if "type" in has:
             named = [has["type"]] if isinstance(has["type"], str) else [*has["type"]]
-            yield any_of(kinds[name] for name in [*named, *(["null"] if has.get("nullable") else [])])
+            yield any_of(kinds[name] for name in named)
         if "enum" in has:
             yield self.among(has["enum"])
         if "const" in has:
@@ -212,7 +220,7 @@ class Reader:
         if "pattern" in has:
             yield typed("string", atom(Matches(self._pattern(has["pattern"], site.pointer_to("pattern")))))
         if self.formats and has.get("format") in FORMATS:
-            yield typed("string", atom(HasFormat(has["format"], site.draft)))
+            yield typed("string", atom(HasFormat(has["format"], site.draft, leap_seconds=not self.plain_integers)))
 
     def _pattern(self, pattern: str, pointer: str) -> str:
         """The pattern, after a look whether it can be read at all."""

@@ -51,7 +51,7 @@ class Site:
 
     @cached_property
     def key(self) -> Hashable:
-        """Equal for sites that mean the same: one schema object, in one resource and one dynamic scope.
+        """Equal for sites that mean the same: schemas of the same content, in one resource and one dynamic scope.
 
         The scope is empty unless a resource on the path declares dynamic anchors, and counts only where the schema
         holds references.
@@ -59,7 +59,9 @@ class Site:
         if isinstance(self.schema, bool):
             return self.schema
         dynamic = self._scope and self._documents.has_references(self.schema)
-        return id(self.schema), self._frame, self._scope if dynamic else None
+        content = self._documents.contents.number(self.schema)
+        said = ("object", id(self.schema)) if content is None else ("content", content)
+        return said, self._frame, self._scope if dynamic else None
 
     def pointer_to(self, *tokens: str | int) -> str:
         """The pointer to what is below this schema."""

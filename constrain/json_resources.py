@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import unquote, urljoin, urlsplit, uses_relative
 
 from constrain.errors import SpecError, UnsupportedError
+from constrain.json_contents import Contents
 from constrain.json_dialects import LEGACY, Dialect, dialect_of, metaschema, subschemas
 from constrain.json_keywords import is_schema, join
 
@@ -110,6 +111,7 @@ class Documents:
         self.frames: dict[tuple[int, Frame], Frame] = {}
         self.scopes: dict[tuple[Scope, Resource], Scope] = {}
         self.without_references: set[int] = set()
+        self.contents = Contents()
 
     def entered(self, scope: Scope, frame: Frame) -> Scope:
         """The dynamic scope in a frame that is reached from another scope. Raises its fault, if it has one."""

@@ -13,35 +13,32 @@ from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from constrain.automaton import Automaton
-from constrain.errors import SpecError
+from constrain.errors import LimitError, SpecError
 from constrain.expression import compile_expression, literal
 from constrain.formats import FORMATS, is_right
+from constrain.json_ascii import escaped
 from constrain.json_assembly import Assembly
-from constrain.json_doubt import Doubts
+from constrain.json_depths import Plan, plans_of, size_of
+from constrain.json_doubt import LIMITS, Doubts, Limits
 from constrain.json_dumps import dumps
 from constrain.json_formula import TRUE, Formula
 from constrain.json_graph import Graph, explore
 from constrain.json_keywords import check_size, is_schema
 from constrain.json_locations import Location
+from constrain.json_members import Order, is_reordered
 from constrain.json_numeric import number_language
 from constrain.json_reader import Reader
 from constrain.json_references import Site, root_site
 from constrain.json_residual import Residual
+from constrain.json_sites import check
 from constrain.json_strings import string_language
 from constrain.json_text import ANY_SPACE, NO_SPACE, Json, any_value, free_content
 from constrain.regex import parse, to_expression
 
 __all__ = ["Options", "SchemaLanguage", "schema_language"]
 
-MAX_COUNTS: Final = (1_024, 64)
-"""Up to which length strings are counted: the larger one unless the automaton grows too large with it."""
-
-MAX_DEPTH: Final = 8
-MAX_FREE_DEPTH: Final = 5
-COMFORTABLE: Final = 10_000
-"""How many states depth may cost beyond what the least depth needs."""
-
-LARGEST: Final = 300_000
+COMFORTABLE: Final = 30_000
+"""About how many states a schema may need before less is counted, or members are put in another order."""
 
 
 @dataclass(frozen=True)
@@ -69,45 +66,86 @@ class SchemaLanguage:
         self.documents = documents
         self.options = options
         self.space = _space(options.whitespace)
-        for count in MAX_COUNTS:
-            self.doubts = Doubts(count)
-            self.reader = Reader(
-                formats=options.formats,
-                open_objects=options.additional_properties_default,
-                plain_integers=options.plain_integers,
-                weaken=self.doubts.weaken,
-            )
-            self.subschema = self.reader.subschema(root)
-            self.graph = explore(self.subschema, _scalar, any_order=options.any_order)
-            self.depth, self.free_depth, size = self._depths()
-            if size <= LARGEST:
-                break
+        check(root, self._reader(Doubts(LIMITS[0])).active)
+        self.doubts, self.reader, self.graph, self.order = self._explored()
 
-    def _depths(self) -> tuple[int, int, int]:
-        """How deep recursion and free values go, and about how many states that takes."""
-        given = self.options.max_depth
-        if given is not None:
-            return given, given, _Size(self.graph, given, given).total
-        least = _Size(self.graph, 1, 2)
-        budget = max(COMFORTABLE, 2 * least.total)
-        depth, free = 1, 2
-        while self.graph.free and free < MAX_FREE_DEPTH and _Size(self.graph, depth, free + 1).total <= budget:
-            free += 1
-        while self.graph.recursive and depth < MAX_DEPTH and _Size(self.graph, depth + 1, free).total <= budget:
-            depth += 1
-        return depth, free, _Size(self.graph, depth, free).total
+    def _reader(self, doubts: Doubts) -> Reader:
+        return Reader(
+            formats=self.options.formats,
+            open_objects=self.options.additional_properties_default,
+            plain_integers=self.options.plain_integers,
+            weaken=doubts.weaken,
+        )
+
+    def _explored(self) -> tuple[Doubts, Reader, Graph, Order]:
+        """The graph of locations. Where it is large, less is counted exactly, and members whose constants tell
+        alternatives apart come first, if that makes it much smaller.
+        """
+        order: Order = "any" if self.options.any_order else "schema"
+        attempts: list[tuple[Limits, Order]] = [(limits, order) for limits in LIMITS]
+        if order == "schema":
+            attempts.append((LIMITS[-1], "telling first"))
+        found: tuple[Doubts, Reader, Graph, Order] | None = None
+        least, refusal, counts_matter = 0, None, True
+        for limits, order in attempts:
+            if order == "telling first":
+                if found is not None and not is_reordered(found[2].shapes):
+                    continue
+            elif not counts_matter:
+                continue
+            doubts = Doubts(limits)
+            reader = self._reader(doubts)
+            try:
+                graph = explore(reader.subschema(self.root), _scalar, order=order)
+            except LimitError as error:
+                refusal = refusal or error
+                continue
+            size = size_of(graph, 0, 0)
+            counts_matter = size != least
+            if found is None or 3 * size < 2 * least:
+                found, least = (doubts, reader, graph, order), size
+            if size <= COMFORTABLE:
+                break
+        if found is None:
+            assert refusal is not None
+            raise refusal
+        return found
 
     @cached_property
-    def automaton(self) -> Automaton:
-        """The texts."""
-        return Assembly(
-            self.graph,
+    def _built(self) -> tuple[Automaton, Plan]:
+        """The automaton, as deep as it can be, and how deep that is.
+
+        What cannot be built at the estimated size is built shallower. Where no depth of recursion is small enough, what
+        is nested is bounded as a whole.
+        """
+        given = self.options.max_depth
+        refusal: LimitError | None = None
+        for plan in plans_of(self.graph) if given is None else [Plan(self.graph, given, given)]:
+            try:
+                automaton = self._automaton(plan)
+            except LimitError as error:
+                refusal = refusal or error
+            else:
+                if refusal is None or not automaton.is_empty():
+                    return automaton, plan
+        assert refusal is not None
+        raise refusal
+
+    def _automaton(self, plan: Plan) -> Automaton:
+        plan.check()
+        texts = Assembly(
+            plan.graph,
             space=self.space,
-            any_value=lambda depth: any_value(depth, self.space),
-            depth=self.depth,
-            free_depth=self.free_depth,
+            any_value=any_value(plan.free, self.space),
+            depth=plan.depth,
             free_names=free_content(),
         ).automaton()
+        return escaped(texts) if self.options.ensure_ascii else texts
+
+    @property
+    def automaton(self) -> Automaton:
+        """The texts."""
+        return self._built[0]
 
     def dumps(self, value: Json, separators: tuple[str, str] = (", ", ": ")) -> str | None:
         """The text of a value, members in the order of the schema; None if the schema does not admit it."""
@@ -128,19 +166,18 @@ class SchemaLanguage:
             judged=bool(self.doubts.reasons),
         )
 
-    def contradiction(self) -> str:
-        return "its rules contradict each other"
-
-    def explain(self) -> list[str]:
-        return []
-
     @cached_property
     def bounded(self) -> tuple[str, ...]:
         notes = []
+        _, plan = self._built
         if self.graph.free:
-            notes.append(f"any JSON value is nested at most {self.free_depth} deep ({_where(self.graph.free)})")
-        if self.graph.recursive:
-            notes.append(f"recursion goes at most {self.depth} deep ({_where(self.graph.recursive)})")
+            notes.append(f"any JSON value is nested at most {plan.free} deep ({_where(self.graph.free)})")
+        if plan.is_levelled:
+            notes.append(f"arrays and objects of which the schema says something are nested at most {plan.depth} deep")
+        elif self.graph.recursive:
+            notes.append(f"recursion goes at most {plan.depth} deep ({_where(self.graph.recursive)})")
+        if self.order == "telling first":
+            notes.append("members whose constants tell alternatives apart come first, whatever the order of the schema")
         return tuple(notes)
 
 
@@ -154,56 +191,6 @@ def _where(locations: list[Location]) -> str:
     )
     shown = ", ".join(list(places)[:3])
     return f"at {shown}" + (f" and {len(places) - 3} more" if len(places) > 3 else "")
-
-
-class _Size:
-    """About how many states the automaton of a graph has, with recursion `depth` and free values `free` deep."""
-
-    def __init__(self, graph: Graph, depth: int, free: int) -> None:
-        self.graph = graph
-        self.depth = depth
-        self.free: int = 60 * 2**free
-        self.known: dict[tuple[Location, int], int] = {}
-        self.total: int = self.of(graph.root, depth)
-
-    def of(self, root: Location, depth: int) -> int:
-        start = (root, depth if self.graph.component[root] >= 0 else 0)
-        stack = [start]
-        while stack:
-            location, deep = stack[-1]
-            parts = [
-                (inner, self.graph.depth_inside(location, inner, deep, self.depth))
-                for inner in self.graph.shapes[location].inner
-            ]
-            waiting = [part for part in parts if part[1] >= 0 and part not in self.known]
-            if waiting:
-                stack += waiting
-                continue
-            stack.pop()
-            self.known[location, deep] = self._one(location, deep)
-        return self.known[start]
-
-    def _one(self, location: Location, deep: int) -> int:
-        shape = self.graph.shapes[location]
-        if shape.is_free:
-            return self.free
-        size = sum(text.states for text in shape.scalars)
-        if shape.array is not None:
-            size += sum(4 + self._options(row, location, deep) for row in shape.array.following)
-        if shape.object is not None:
-            size += sum(map(len, shape.object.names))
-            seen: set[tuple[tuple[Location, int], ...]] = set()
-            for state in shape.object.states:
-                size += 4 + sum(20 if cell.names is None else cell.names.states for cell, _ in state.others)
-                for _, options in (*state.named, *state.others):
-                    if tuple(options) not in seen:
-                        seen.add(tuple(options))
-                        size += 2 + self._options(options, location, deep)
-        return size
-
-    def _options(self, options: list[tuple[Location, int]], location: Location, deep: int) -> int:
-        depths = ((inner, self.graph.depth_inside(location, inner, deep, self.depth)) for inner, _ in options)
-        return sum(self.known[part] for part in depths if part[1] >= 0)
 
 
 _KEYWORD: Final = {word: compile_expression(literal(word.encode())) for word in ("null", "false", "true")}

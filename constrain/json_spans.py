@@ -6,6 +6,7 @@ No recursion: texts may nest deeper than Python's stack.
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -28,14 +29,16 @@ class Node:
     """A value and the span of its text; a container that is still open holds what is finished in it.
 
     `after` is where the text of the sibling before it ends, or that of the bracket that opens the container: what
-    separates the two is chosen with the value, whose own text begins at `begin`. `end` is None while a container is
-    open. The end of a number is that of the delimiter behind it, since without one it could go on.
+    separates the two is chosen with the value, whose own text begins at `begin`. `comma` is where a comma before it
+    ends, 0 if there is none. `end` is None while a container is open. The end of a number is that of the
+    delimiter behind it, since without one it could go on.
     """
 
     value: Any
     after: int
     begin: int
     end: int | None = None
+    comma: int = 0
     children: dict[str | int, Node] = field(default_factory=dict)
 
 
@@ -47,7 +50,7 @@ class Reading:
     repeated: tuple[int, int] | None
     """The first member name that is its object's second of that name: the end of what precedes it, and its own end."""
     unreadable: tuple[int, int] | None
-    """The same of the first integer with more digits than Python reads."""
+    """The same of the first number that Python does not read: an integer of too many digits, or beyond all doubles."""
     broken: bool
     """Whether the text could not be read as a document to its end, be it that it is cut off."""
 
@@ -79,7 +82,7 @@ class _Reader:
 
     def document(self) -> None:
         """Value after value. `before` is the end of what precedes the next one: a sibling, or an opening bracket."""
-        before = 0
+        before = comma = 0
         while True:
             name = self._name(before)
             if self.repeated is not None:
@@ -87,8 +90,9 @@ class _Reader:
             node = self._value(before)
             if self.unreadable is not None:
                 return
+            node.comma = comma
             self._attach(node, name)
-            before = self.at
+            before, comma = self.at, 0
             if node.end is None and self._peek() not in _CLOSING:
                 continue
             while self.open and self._peek() in _CLOSING:
@@ -99,6 +103,7 @@ class _Reader:
                     raise _CutError
                 return
             self._skip(",")
+            comma = self.at
 
     def _peek(self) -> str:
         match = _SPACE.match(self.text, self.at)
@@ -153,7 +158,10 @@ class _Reader:
         end = self.at + len(delimiter)
         integer, fraction, exponent = match.groups()
         if fraction or exponent:
-            return Node(float(match[0]), before, begin, end)
+            value = float(match[0])
+            if math.isinf(value):
+                self.unreadable = (before, end)
+            return Node(value, before, begin, end)
         if 0 < sys.get_int_max_str_digits() < len(integer.lstrip("-")):
             self.unreadable = (before, end)
             return Node(None, before, begin, end)

@@ -6,12 +6,13 @@ from functools import lru_cache, reduce
 from operator import and_, or_
 
 from constrain.automaton import Automaton
-from constrain.expression import compile_expression, union
+from constrain.expression import NOTHING, Expression, compile_expression, union
 from constrain.formats import format_content, is_right
 from constrain.json_atoms import HasFormat, LengthFrom, Matches, TextAmong
 from constrain.json_formula import FALSE, TRUE, Formula, atoms, rewrite
-from constrain.json_patterns import pattern_contents
-from constrain.json_text import canonical_string, canonical_text, content, free_string, quoted
+from constrain.json_lengths import between_quotes
+from constrain.json_patterns import pattern_content, unmatched_content
+from constrain.json_text import canonical_string, canonical_text, content, free_strings, quoted
 
 __all__ = ["contents", "holds_text", "string_language"]
 
@@ -23,8 +24,10 @@ def string_language(formula: Formula) -> Automaton:
     Strings of which only the length matters are spelled freely, others canonically (see `json_text`).
     """
     if all(isinstance(each, LengthFrom) for each in atoms(formula)):
-        return compile_expression(union(*(free_string(low, high) for low, high in _lengths(formula))))
-    return compile_expression(quoted(contents(formula)))
+        return free_strings(tuple(_lengths(formula)))
+    if isinstance(formula.atom, TextAmong) and formula.positive:
+        return compile_expression(quoted(_texts(formula.atom.values)))
+    return between_quotes(contents(formula))
 
 
 def _lengths(formula: Formula) -> list[tuple[int, int | None]]:
@@ -57,30 +60,27 @@ def contents(formula: Formula) -> Automaton:
     if formula.kind == "atom":
         return _literal(formula)
     if not formula.parts:
-        return _ANYTHING if formula is TRUE else compile_expression(union())
+        return canonical_string() if formula is TRUE else compile_expression(NOTHING)
     return reduce(and_ if formula.kind == "all" else or_, map(contents, formula.parts))
 
 
 def _literal(formula: Formula) -> Automaton:
     match formula.atom:
         case LengthFrom(low):
-            return compile_expression(canonical_string(low) if formula.positive else canonical_string(0, low - 1))
+            return canonical_string(low) if formula.positive else canonical_string(0, low - 1)
         case Matches(pattern):
-            return pattern_contents(pattern)[0 if formula.positive else 1]
-        case HasFormat(name, draft):
-            holding = format_content(name, draft)
+            return pattern_content(pattern) if formula.positive else unmatched_content(pattern)
+        case HasFormat(name, draft, leap_seconds):
+            holding = format_content(name, draft, leap_seconds=leap_seconds)
         case TextAmong(values):
-            holding = _among(values)
+            holding = compile_expression(_texts(values))
         case _:
             raise AssertionError(formula)
-    return holding if formula.positive else _ANYTHING - holding
+    return holding if formula.positive else canonical_string() - holding
 
 
-def _among(values: frozenset[str]) -> Automaton:
-    return compile_expression(union(*(content(value) for value in sorted(values))))
-
-
-_ANYTHING = compile_expression(canonical_string())
+def _texts(values: frozenset[str]) -> Expression:
+    return union(*(content(value) for value in sorted(values)))
 
 
 def holds_text(formula: Formula, text: str) -> bool:
@@ -94,9 +94,9 @@ def holds_text(formula: Formula, text: str) -> bool:
                 return (len(text) >= low) == each.positive
             case TextAmong(values):
                 return (text in values) == each.positive
-            case HasFormat(name, draft):
+            case HasFormat(name, draft, True):
                 return is_right(name, text, draft) == each.positive
             case _:
-                return _literal(each).accepts(canonical_text(text)[1:-1])
+                return contents(each).accepts(canonical_text(text)[1:-1])
 
     return holds(formula)

@@ -2,58 +2,100 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from constrain.compressed_rows import Ints, distinct, group, mixed, order
+from constrain.compressed_rows import Ints, distinct, group, mixed
 from constrain.graphs import breadth_first, closure, steps_from
 
-__all__ = ["distinct_columns", "minimal"]
+__all__ = ["canonical", "distinct_columns", "minimal", "useful"]
 
 _NEVER = np.iinfo(np.int32).max
-_ROUNDS = 6  # of refinement by digests: what differs within so few bytes is then told apart
+_ROUNDS = (6, 18)  # of refinement by digests, and then more: what differs within so many bytes is told apart
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 Table = NDArray[np.int32]
 Bools = NDArray[np.bool_]
+Digests = NDArray[np.uint64]
 Arrays = tuple[Table, NDArray[np.uint8], Bools]
 
 
 def minimal(table: Table, byte_class: NDArray[np.uint8], accepting: Bools, start: int) -> Arrays:
     """The canonical table, byte classes and accepting states of the language of a partial table.
 
-    Of the empty language it is one rejecting state without edges.
+    Byte classes are numbered by their first byte, states breadth first in byte order, that is, by the first of the
+    shortest strings that lead there. So the walk that finds the reachable states finds their final order too: a block
+    of equivalent states has the place of its first member. Of the empty language it is one rejecting state.
     """
+    table, byte_class = _in_byte_order(table, byte_class)
     runs = _Runs.of(table)
-    reached = closure([start], *runs.successors(len(table)))
-    ends = np.flatnonzero(accepting & reached).tolist()
-    distance = steps_from(ends, *runs.predecessors(len(table)), never=_NEVER)
-    keep = reached & (distance < _NEVER)
-    if not keep[start]:
+    sequence = breadth_first(start, *runs.successors(len(table)))
+    distance = steps_from(np.flatnonzero(accepting).tolist(), *runs.predecessors(len(table)), never=_NEVER)
+    if distance[start] == _NEVER:
         return np.full((1, 1), -1, np.int32), np.zeros(256, np.uint8), np.zeros(1, np.bool_)
-    if not keep.all():
-        new = np.full(len(table) + 1, -1, np.int32)
-        new[:-1][keep] = np.arange(int(keep.sum()), dtype=np.int32)
-        table, accepting, distance, start = new[table[keep]], accepting[keep], distance[keep], int(new[start])
+    useful = distance[sequence] < _NEVER
+    if len(sequence) < len(table) or not useful.all():
+        sequence = sequence[useful]
+        table, accepting, distance = _renumbered(sequence, table), accepting[sequence], distance[sequence]
         runs = _Runs.of(table)
-    block = _coarsest(table, runs, _guess(table, runs, distance))
-    first = np.unique(block, return_index=True)[1]
-    if len(first) < len(table):
-        number = np.full(int(block.max()) + 2, -1, np.int32)
-        number[block[first]] = np.arange(len(first))
-        block = number[np.append(block, -1)]
-        table, accepting, start = block[table[first]], accepting[first], int(block[start])
-    return _canonical(table, byte_class, accepting, start)
+        sequence = np.arange(len(table))
+    block = _partition(table, runs, distance)
+    first = np.sort(np.unique(block[sequence], return_index=True)[1])
+    leaders = sequence[first]
+    number = np.empty(int(block.max()) + 1, np.int32)
+    number[block[leaders]] = np.arange(len(leaders), dtype=np.int32)
+    table = np.append(number[block], np.int32(-1))[table[leaders]]
+    columns, merged = distinct_columns(table)
+    return table[:, columns], merged[byte_class], accepting[leaders]
+
+
+def canonical(table: Table, byte_class: NDArray[np.uint8], accepting: Bools, start: int) -> Arrays:
+    """The same as `minimal`, faster, for tables in which no two states that can be reached are equivalent or useless."""
+    table, byte_class = _in_byte_order(table, byte_class)
+    sequence = breadth_first(start, *_Runs.of(table).successors(len(table)))
+    table = _renumbered(sequence, table)
+    columns, merged = distinct_columns(table)
+    return table[:, columns], merged[byte_class], accepting[sequence]
+
+
+def useful(table: Table, ending: Bools, start: int = 0) -> Bools:
+    """bool `[S]`: which states can be reached from the start and can reach an ending one."""
+    runs = _Runs.of(table)
+    after, before = runs.successors(len(table)), runs.predecessors(len(table))
+    return closure([start], *after) & closure(np.flatnonzero(ending).tolist(), *before)
 
 
 def distinct_columns(matrix: NDArray[Any]) -> tuple[Ints, NDArray[np.uint8]]:
-    """Which columns (at most 256) of `matrix` are different: their first indices, and the class of every column."""
+    """Which columns (at most 256) of `matrix` are different: their first indices, and the class of every column.
+
+    Classes are numbered by their first columns.
+    """
     number: dict[bytes, int] = {}
-    labels = [number.setdefault(column.tobytes(), len(number)) for column in np.ascontiguousarray(matrix.T)]
-    byte_class = np.array(labels, np.uint8)
-    return np.unique(byte_class, return_index=True)[1], byte_class
+    data, size = matrix.T.tobytes(), matrix.itemsize * len(matrix)
+    labels = [number.setdefault(data[n * size : (n + 1) * size], len(number)) for n in range(matrix.shape[1])]
+    first = dict(zip(reversed(labels), range(len(labels) - 1, -1, -1), strict=True))
+    return np.array([first[label] for label in range(len(first))], np.int64), np.array(labels, np.uint8)
+
+
+def _in_byte_order(table: Table, byte_class: NDArray[np.uint8]) -> tuple[Table, NDArray[np.uint8]]:
+    """The same with byte classes numbered by their first byte, and without those that no byte has."""
+    columns = list(dict.fromkeys(byte_class.tobytes()))
+    if columns == list(range(table.shape[1])):
+        return table, byte_class
+    number = np.zeros(256, np.uint8)
+    number[columns] = np.arange(len(columns))
+    return table[:, columns], number[byte_class]
+
+
+def _renumbered(sequence: Ints, table: Table) -> Table:
+    """The rows in the order of `sequence`, and nothing of what is not in it."""
+    number = np.full(len(table) + 1, -1, np.int32)
+    number[sequence] = np.arange(len(sequence), dtype=np.int32)
+    return number[table[sequence]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,19 +109,19 @@ class _Runs:
     source: Ints
     target: NDArray[np.int32]
     symbol: Ints
-    weight: NDArray[np.uint64]
+    weight: Digests
 
     @classmethod
     def of(cls, table: Table) -> _Runs:
-        source, symbol = np.nonzero(table >= 0)
+        begins = np.ones(table.shape, np.bool_)
+        np.not_equal(table[:, 1:], table[:, :-1], out=begins[:, 1:])
+        source, symbol = np.nonzero(begins)
         target = table[source, symbol]
-        differs = np.ones(len(source), np.bool_)
-        differs[1:] = (target[1:] != target[:-1]) | (source[1:] != source[:-1])
-        head = np.flatnonzero(differs)
-        weight = np.take(mixed(np.arange(table.shape[1]), 0), symbol)
-        if len(head):
-            weight = np.add.reduceat(weight, head)
-        return cls(source[head], target[head], symbol[head], weight)
+        end = np.append(symbol[1:], 0)
+        end[end == 0] = table.shape[1]  # what follows is another row
+        exists = np.flatnonzero(target >= 0)
+        source, target, symbol, end = source[exists], target[exists], symbol[exists], end[exists]
+        return cls(source, target, symbol, _WEIGHT[end] - _WEIGHT[symbol])
 
     def successors(self, states: int) -> tuple[Ints, NDArray[np.int32]]:
         """The graph of the edges as compressed rows, without loops, which no walk needs."""
@@ -93,35 +135,65 @@ class _Runs:
         return group(self.target[moves], self.source[moves], states)
 
 
-def _guess(table: Table, runs: _Runs, distance: Ints) -> Ints:
-    """A partition, as a block number per state, that is never finer than the Myhill-Nerode one and often equal to it.
+_WEIGHT = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed(np.arange(256), 0))])  # of the classes below each
 
-    It compares what depends on the language alone: the first of the shortest accepted strings (of length `distance`);
-    how often the byte class that most states accept can be repeated, which tells the states of a counter apart; and,
-    by digests, what can be read within `_ROUNDS` bytes.
+
+def _partition(table: Table, runs: _Runs, distance: Ints) -> Ints:
+    """The Myhill-Nerode partition, as a block number per state.
+
+    A guess that is never finer is right if the states of each block have successors in the same blocks.
     """
+    block = np.zeros(0, np.int64)
+    for block in _guesses(table, runs, distance):
+        if _is_stable(table, block):
+            return block
+    return _coarsest(table, runs, block)
+
+
+def _is_stable(table: Table, block: Ints) -> bool:
+    """Whether equivalent states, by `block`, have equivalent successors under every byte class."""
+    leader = np.empty(int(block.max()) + 1, np.int64)
+    states = np.arange(len(block))
+    leader[block[::-1]] = states[::-1]
+    others = np.flatnonzero(leader[block] != states)
+    after = np.append(block, -1)
+    return bool((after[table[others]] == after[table[leader[block[others]]]]).all())
+
+
+def _guesses(table: Table, runs: _Runs, distance: Ints) -> Iterator[Ints]:
+    """Partitions, as block numbers per state, that are never finer than the Myhill-Nerode one and often equal to it.
+
+    They compare what depends on the language alone: the first of the shortest accepted strings (of length `distance`);
+    how often the byte class that most states accept can be repeated, which tells the states of a counter apart; and,
+    by digests, what can be read within so many bytes as `_ROUNDS` says.
+    """
+    digest = _shortest(runs, distance) + mixed(_repeats(table), 1)
+    accepting = (distance == 0).astype(np.uint64) << np.uint64(32)
+    offsets = np.searchsorted(runs.source, np.arange(len(distance) + 1))
+    begin, end = offsets[:-1], offsets[1:]
+    total = np.zeros(len(runs.source) + 1, np.uint64)
+    for rounds in _ROUNDS:
+        for _ in range(rounds):
+            np.cumsum(runs.weight * digest[runs.target], out=total[1:])
+            digest += total[end] - total[begin]
+            digest *= _FACTOR
+            digest ^= digest >> np.uint64(32)
+        yield distinct(digest >> np.uint64(32) | accepting, 1 << 33)[1]  # acceptance exactly, all else by digests
+
+
+def _shortest(runs: _Runs, distance: Ints) -> Digests:
+    """A digest of the first of the shortest strings that are accepted from each state."""
     states = len(distance)
     nearer = np.flatnonzero(distance[runs.target] == distance[runs.source] - 1)[::-1]
-    following, letter = np.full(states, -1), np.zeros(states, np.int64)
-    following[runs.source[nearer]] = runs.target[nearer]  # of several the first, which is written last
-    letter[runs.source[nearer]] = runs.symbol[nearer]
-    sequence = order(distance, int(distance.max()) + 1)
-    shortest = [0] * (states + 1)
-    steps = zip(*(each[sequence].tolist() for each in (np.arange(states), letter, following)), strict=True)
-    for state, symbol, after in steps:
-        shortest[state] = hash((symbol, shortest[after]))
-    digest = mixed(np.array(shortest[:-1], np.int64), 1) + mixed(_repeats(table), 2)
-    offsets = np.searchsorted(runs.source, np.arange(states + 1))
-    factor = np.uint64(0x9E3779B97F4A7C15)
-    for _ in range(_ROUNDS):
-        total = np.zeros(len(runs.source) + 1, np.uint64)
-        np.cumsum(runs.weight * digest[runs.target], out=total[1:])
-        digest += total[offsets[1:]] - total[offsets[:-1]]
-        digest *= factor
+    jump, letter = np.full(states + 1, states), np.zeros(states + 1, np.int64)
+    jump[runs.source[nearer]] = runs.target[nearer]  # of several the first, which is written last
+    letter[runs.source[nearer]] = runs.symbol[nearer] + 1
+    digest = mixed(letter, 2)  # of 2^n letters, n = 0, 1, ...; `jump` is where they lead
+    for _ in range(int(distance.max()).bit_length()):
+        digest = digest * _FACTOR + digest[jump]
         digest ^= digest >> np.uint64(32)
-    digest >>= np.uint64(32)
-    digest |= (distance == 0).astype(np.uint64) << np.uint64(32)  # acceptance exactly, the others are digests
-    return distinct(digest, 1 << 33)[1]
+        jump = jump[jump]
+    return digest[:-1]
 
 
 def _repeats(table: Table) -> Ints:
@@ -189,16 +261,3 @@ def _coarsest(table: Table, runs: _Runs, block: Ints) -> Ints:
         touched = {other for state in renumbered for other in predecessor[begin[state] : begin[state + 1]]}
         affected = np.array([state for state in touched if size[block[state]] > 1], np.int64)
     return block[:-1]
-
-
-def _canonical(table: Table, byte_class: NDArray[np.uint8], accepting: Bools, start: int) -> Arrays:
-    """Byte classes merged and numbered by their first byte, states numbered breadth first in byte order."""
-    merged = distinct_columns(table)[1][byte_class]
-    first = np.sort(np.unique(merged, return_index=True)[1])
-    table = table[:, byte_class[first]]
-    byte_class = np.argsort(merged[first])[merged].astype(np.uint8)
-    runs = _Runs.of(table)
-    sequence = breadth_first(start, *runs.successors(len(table)))
-    number = np.full(len(table) + 1, -1, np.int32)
-    number[sequence] = np.arange(len(sequence), dtype=np.int32)
-    return number[table[sequence]], byte_class, accepting[sequence]

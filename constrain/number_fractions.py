@@ -8,7 +8,7 @@ is more. So the whole part decides between which two fractions the others lie; f
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache
 
 from constrain.automaton import Automaton
 from constrain.number_states import crawl
@@ -21,7 +21,7 @@ _NEAR_ZERO = 20  # places behind the point among which there is a digit that is 
 _BELOW_ONE = "9" * 16 + "4"
 
 
-@lru_cache(maxsize=1)
+@cache
 def not_integers() -> Automaton:
     """The numbers that are not integers; with an exponent those below 1 only, as others are never printed so."""
     below_one: Fraction = ("0" * (_NEAR_ZERO - 1) + "1", _BELOW_ONE, None)

@@ -21,6 +21,8 @@ _SYMBOLS: Final = b"0123456789.-+eE"
 _BYTE_CLASS: Final = np.full(256, 14, np.uint8)
 _BYTE_CLASS[list(_SYMBOLS)] = [*range(14), 13]
 _DIGITS: Final = 3
+_UNITS: Final = tuple(10**n for n in range(_DIGITS + 1))
+_MOST: Final = tuple(unit - 1 for unit in _UNITS)
 
 
 class State(Protocol):
@@ -92,7 +94,11 @@ class _Node:
 
     @cached_property
     def following(self) -> list[_Node | None]:
-        return [None if state is None else _node(state) for state in self._followed[1]]
+        met: dict[int, _Node | None] = {id(None): None}  # looked up by identity first: states take long to compare
+        return [
+            met[id(state)] if id(state) in met else met.setdefault(id(state), _node(state))  # type: ignore[arg-type]
+            for state in self._followed[1]
+        ]
 
 
 _NODES: Final[dict[State, _Node]] = {}  # two sets share most states: free digits, exponents, the largest double
@@ -138,19 +144,24 @@ class _Count:
     @staticmethod
     def of(left: Sequence[Ranges]) -> _Count | None:
         clipped = tuple(
-            tuple((max(low, 0), min(high, 10**n - 1)) for low, high in ranges if high >= 0 and low < 10**n)
-            for n, ranges in enumerate(left)
+            tuple([(max(low, 0), min(high, most)) for low, high in ranges if high >= 0 and low <= most])
+            for ranges, most in zip(left, _MOST, strict=False)
         )
         return _Count(clipped) if any(clipped) else None
 
     def follow(self) -> tuple[bool, Row]:
-        digits = [
-            _Count.of(
-                [
-                    tuple((low - digit * 10**n, high - digit * 10**n) for low, high in ranges)
-                    for n, ranges in enumerate(self.left[1:])
-                ]
-            )
-            for digit in range(10)
-        ]
+        longer = self.left[1:]
+        digits = (
+            [
+                _Count.of(
+                    [
+                        tuple([(low - digit * unit, high - digit * unit) for low, high in ranges])
+                        for ranges, unit in zip(longer, _UNITS, strict=False)
+                    ]
+                )
+                for digit in range(10)
+            ]
+            if any(longer)
+            else [None] * 10
+        )
         return bool(self.left[0]), row(digits)

@@ -52,6 +52,7 @@ PRINTED_EXPONENTS: Final = ((-324, -5), (16, 308))
 """The exponents with which Python prints doubles. JavaScript begins later on both sides."""
 
 _ZERO: Final = Decimal(0)
+_ONE: Final = Decimal(1)
 _INTEGER_DIGITS: Final = 16  # before ".0"; from 1e16 on doubles are printed with an exponent
 
 
@@ -82,6 +83,7 @@ An end is the digits that it still has, or the least or greatest number of digit
 _ALL: Final[Fraction] = ("", None, None)
 _ZEROS: Final[Fraction] = ("", "", None)
 _NONE: Final[frozenset[Fraction]] = frozenset()
+_EVERY: Final = frozenset([_ALL])
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +154,13 @@ class _Decimals:
 
     def follow(self) -> tuple[bool, Row]:
         mantissas = self.mantissa.follow() if self.mantissa else [None] * 10
-        digits = [
-            _Decimals(fractions, mantissa) if fractions or mantissa else None
-            for fractions, mantissa in zip(_after(self.fractions), mantissas, strict=True)
-        ]
+        made: dict[tuple[int, int], _Decimals | None] = {}
+        digits = []
+        for fractions, mantissa in zip(_after(self.fractions), mantissas, strict=True):
+            key = id(fractions), id(mantissa)
+            if key not in made:
+                made[key] = _Decimals(fractions, mantissa) if fractions or mantissa else None
+            digits.append(made[key])
         if not self.begun:
             return False, row(digits)
         exponent = self.mantissa.exponent() if self.mantissa else None
@@ -174,18 +179,20 @@ class Mantissa:
 
     def follow(self, *, decimal: bool = True) -> list[Mantissa | None]:
         """What each digit leads to, which is behind the point or the one before it."""
+        read = self.places if self.places is None or not decimal else self.places + 1
+        if read is not None and read > PLACES:
+            return [None] * 10
         following: list[Mantissa | None] = []
+        made: dict[tuple[int, int], Mantissa | None] = {}  # most digits lead to one state
         for digit, fractions in enumerate(_after(self.fractions)):
-            if not fractions:
-                following.append(None)
-                continue
-            read, least = self.places, self.least
+            least = self.least
             if read is not None and decimal:
-                read += 1
                 least = PRINTED_EXPONENTS[1][0] if read > SHORT_PLACES else read if digit else least
-            short = read is None or read <= PLACES
-            possible = any(label is not None and label[1] >= least for _, _, label in fractions)
-            following.append(Mantissa(fractions, read, least) if short and possible else None)
+            key = id(fractions), least
+            if key not in made:
+                possible = any(label is not None and label[1] >= least for _, _, label in fractions)
+                made[key] = Mantissa(fractions, read, least) if possible else None
+            following.append(made[key])
         return following
 
     def exponent(self) -> Exponent | None:
@@ -196,7 +203,7 @@ class Mantissa:
 def _after(fractions: frozenset[Fraction]) -> list[frozenset[Fraction]]:
     """What is left of the fractions after each digit."""
     if _ALL in fractions:
-        return [frozenset([_ALL])] * 10
+        return [_EVERY] * 10
     following: dict[int, list[Fraction]] = {}
     for low, high, label in fractions:
         first = int(low[0]) if low else 0
@@ -204,7 +211,9 @@ def _after(fractions: frozenset[Fraction]) -> list[frozenset[Fraction]]:
         for digit in range(first, last + 1):
             rest = high[1:] if high is not None and digit == last else None
             following.setdefault(digit, []).append((low[1:] if digit == first else "", rest, label))
-    return [frozenset(following[digit]) if digit in following else _NONE for digit in range(10)]
+    made: dict[tuple[Fraction, ...], frozenset[Fraction]] = {(): _NONE}
+    rows = (tuple(following.get(digit, ())) for digit in range(10))
+    return [made[rest] if rest in made else made.setdefault(rest, frozenset(rest)) for rest in rows]
 
 
 def _low_after(low: str | int, digit: int) -> str | int:
@@ -292,7 +301,7 @@ def mantissas(intervals: Intervals, *, integral: bool = False) -> Mantissa:
     """The magnitudes in the intervals, cut between exponents."""
     found: list[Fraction] = []
     for low, high in _unsigned(intervals):
-        least, most = max(low, DOUBLES[0]), DOUBLES[1] if high is None else min(high, DOUBLES[1])
+        least, most = max(low, _ONE if integral else DOUBLES[0]), DOUBLES[1] if high is None else min(high, DOUBLES[1])
         if least > most:
             continue
         first, last = least.adjusted(), most.adjusted()

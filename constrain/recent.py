@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 __all__ = ["Recent"]
@@ -14,31 +14,43 @@ V = TypeVar("V")
 
 
 class Recent(Generic[K, V]):
-    """The values last asked for, as many as have `limit` bytes together; the very last one always. Safe in threads."""
+    """The values last asked for, as many as have `limit` bytes together; the very last one always. Safe in threads.
 
-    def __init__(self, limit: int) -> None:
+    `size` tells the bytes of a value. Values may grow while they are here: what they have become counts as soon as
+    another one is added.
+    """
+
+    def __init__(self, limit: int, size: Callable[[V], int]) -> None:
         self.limit = limit
-        self.size = 0
+        self._size = size
         self._lock = threading.Lock()
-        self._values: OrderedDict[K, tuple[V, int]] = OrderedDict()
+        self._values: OrderedDict[K, V] = OrderedDict()
+
+    @property
+    def size(self) -> int:
+        """The bytes of all values."""
+        return sum(map(self._size, self._values.values()))
 
     def get(self, key: K) -> V | None:
         with self._lock:
             if key not in self._values:
                 return None
             self._values.move_to_end(key)
-            return self._values[key][0]
+            return self._values[key]
 
-    def add(self, key: K, value: V, size: int) -> V:
-        """The value known under `key`, which is `value`, of `size` bytes, unless another thread was first."""
+    def add(self, key: K, value: V) -> V:
+        """The value known under `key`, which is `value` unless another thread was first."""
         with self._lock:
-            if key not in self._values:
-                self._values[key] = (value, size)
-                self.size += size
+            value = self._values.setdefault(key, value)
             self._values.move_to_end(key)
-            while self.size > self.limit and len(self._values) > 1:
-                self.size -= self._values.popitem(last=False)[1][1]
-            return self._values[key][0]
+            excess = self.size - self.limit
+            while excess > 0 and len(self._values) > 1:
+                excess -= self._size(self._values.popitem(last=False)[1])
+            return value
+
+    def clear(self) -> None:
+        with self._lock:
+            self._values.clear()
 
     def __len__(self) -> int:
         return len(self._values)

@@ -16,7 +16,7 @@ from constrain.codepoints import CodePoints
 from constrain.errors import LimitError
 from constrain.regex_tree import Alternate, Anchor, Chars, Concat, Look, Node, Repeat
 
-__all__ = ["ALL", "FINISH", "Ahead", "Behind", "Guard", "Program", "partition"]
+__all__ = ["ALL", "FINISH", "Ahead", "Behind", "Guard", "Program", "partition", "search_size"]
 
 MAX_POSITIONS = 100_000  # states before any reading; about 0.2 s
 MAX_CLASSES = 2_000  # of characters; about 1 s to spell
@@ -71,7 +71,7 @@ class Program:
 
     def search(self, node: Node) -> int:
         """A state that accepts the texts in which `node` matches anywhere, if the text starts there."""
-        return self._body(Concat((_ANYTHING, _needed(_needed(node, last=True), last=False))), ALL)
+        return self._body(Concat((_ANYTHING, _searched(node))), ALL)
 
     def landings(self) -> list[int | None]:
         """Per state, the one to go on from when a move ends there: ALL where that is reached silently, the next state
@@ -209,6 +209,11 @@ class Program:
 _ANYTHING = Repeat(Chars(CodePoints.ANY), 0, None)
 
 
+def search_size(node: Node) -> int:
+    """How many states the program has that searches for `node`, roughly."""
+    return _size(_searched(node))
+
+
 def _size(node: Node) -> int:
     """How many states the program has for `node`, roughly."""
     match node:
@@ -237,6 +242,10 @@ def _flat(node: Repeat) -> Repeat:
             high = inner.high * node.high
         node = Repeat(inner.part, inner.low * node.low, high)
     return node
+
+
+def _searched(node: Node) -> Node:
+    return _needed(_needed(node, last=True), last=False)
 
 
 def _needed(node: Node, *, last: bool) -> Node:

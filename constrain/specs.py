@@ -7,16 +7,18 @@ write one. None of it needs a model or a tokenizer.
 from __future__ import annotations
 
 import json
+import marshal
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from constrain.automaton import Automaton
 from constrain.errors import LimitError, SpecError, UnsatisfiableError
 from constrain.expression import compile_expression, literal, union
 from constrain.json_keywords import MAX_DEPTH, check_size
+from constrain.recent import Recent
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -54,11 +56,11 @@ class Spec(ABC):
         """The language's minimal automaton. Raises `UnsatisfiableError` when no text satisfies the specification."""
         automaton = self._language()
         if automaton.is_empty():
-            raise UnsatisfiableError(f"no text satisfies {self.describe()}", hint=self._contradiction())
+            raise self._unsatisfiable()
         return automaton
 
-    def _contradiction(self) -> str:
-        return "its rules contradict each other"
+    def _unsatisfiable(self) -> UnsatisfiableError:
+        return UnsatisfiableError(f"no text satisfies {self.describe()}", hint="its rules contradict each other")
 
     @property
     def residual(self) -> bool:
@@ -113,7 +115,7 @@ class Regex(Spec):
     """The strings that `re.fullmatch(pattern, text)` accepts, for the regular subset of Python's syntax.
 
     `flags` is any of the letters `i`, `s`, `x`, `a` as in an inline group. Raises `SpecError` for a malformed pattern
-    and `UnsupportedError`, with a caret, for what is not regular (look-around, back-references, `\\b`).
+    and `UnsupportedError`, with a caret, for what is not regular (back-references).
     """
 
     pattern: str
@@ -222,11 +224,17 @@ class JsonSchema(Spec):
         )
 
     def _prepare(self, schema: Any, options: Options, documents: Mapping[str, Any] | None) -> None:
-        from constrain.json_schema import schema_language
-
-        self.schema: Any = _read(schema) if isinstance(schema, str) else schema
+        packed = _known_text(schema) if isinstance(schema, str) else _packed(schema)
+        others = _packed(None if documents is None else dict(documents))
         self.options = options
-        self.language: SchemaLanguage = schema_language(self.schema, options, documents)
+        self.schema: Any
+        self.language: SchemaLanguage
+        if packed is None or others is None:
+            from constrain.json_schema import schema_language
+
+            self.schema, self.language = schema, schema_language(schema, options, documents)
+        else:
+            self.schema, self.language = _known_language(packed, options, others)
 
     def _language(self) -> Automaton:
         return self.language.automaton
@@ -243,8 +251,17 @@ class JsonSchema(Spec):
         check = self.language.residual
         return None if check is None else check.fault(text, complete=complete)
 
-    def _contradiction(self) -> str:
-        return self.language.contradiction()
+    def _unsatisfiable(self) -> UnsatisfiableError:
+        from constrain.json_contradiction import contradictions
+
+        found = contradictions(self.language)
+        if not found:  # values that the bounds leave no room for
+            return super()._unsatisfiable()
+        return UnsatisfiableError(
+            f"no text satisfies {self.describe()}: {found[0].reason}",
+            pointer=found[0].pointer,
+            hint="; besides, ".join(["change one of these", *(each.reason for each in found[1:])]),
+        )
 
     def parse(self, text: str) -> Any:
         try:
@@ -264,11 +281,17 @@ class JsonSchema(Spec):
         return f"JSON schema {title!r}" if title else "JSON schema"
 
     def explain(self) -> str:
-        return "\n".join([super().explain(), *self.language.explain()])
+        """The same, and how each keyword is enforced, by its JSON pointer."""
+        from constrain.json_explain import explain
+
+        return "\n".join([super().explain(), *explain(self.language)])
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python prints no integer of more digits than `sys.set_int_max_str_digits` says
+        return "what has an integer of too many digits"
     return text if len(text) <= 200 else text[:199] + "…"
 
 
@@ -337,28 +360,81 @@ class PythonType(JsonSchema):
 
 
 def as_spec(spec: Any) -> Spec:
-    """The `Spec` that `spec` means: itself, a JSON schema given as a mapping or boolean, or a Python type."""
+    """The `Spec` that `spec` means: itself, a JSON schema given as a mapping or boolean, or a Python type.
+
+    The same object for the same type, and for schemas that are equal, the order of members included.
+    """
     if isinstance(spec, Spec):
         return spec
     if isinstance(spec, bool | Mapping):
-        check_size(spec)  # before anything recurses into it
-        return _json_schema(json.dumps(spec))
+        packed = _packed(spec)
+        return _as_json(spec) if packed is None else _known_spec(packed, lambda: _as_json(marshal.loads(packed)))
     if spec is None or isinstance(spec, str | bytes | int | float):
         raise SpecError(
             f"{spec!r} is not a specification",
             hint="give a type, a JSON schema as a dict, or constrain.Regex, Choice or JsonSchema",
         )
     try:
-        return _python_type(spec)
+        return _known_spec(spec, lambda: PythonType(spec))
     except TypeError:  # unhashable, such as Annotated[...] with a list inside
         return PythonType(spec)
 
 
-@lru_cache(maxsize=256)
-def _json_schema(text: str) -> Spec:
-    return JsonSchema(text)
+def _as_json(schema: Any) -> Spec:
+    check_size(schema)  # before anything recurses into it
+    return JsonSchema(json.dumps(schema))
 
 
-@lru_cache(maxsize=256)
-def _python_type(type_: Any) -> Spec:
-    return PythonType(type_)
+def _packed(value: Any) -> bytes | None:
+    """Bytes that are equal for equal values of equal types, members in equal order; None of what is not plain data.
+
+    Ten times faster than JSON. (Version 2 of the format has no references to objects met before, which depend on more
+    than values.)
+    """
+    try:
+        return marshal.dumps(value, 2)
+    except ValueError:
+        return None
+
+
+_CACHE_BYTES = 256 << 20  # of each of the caches below
+_LEAST = 1 << 20  # what a language is counted as at least: it has formulas, and automata of its strings and numbers
+
+
+def _language_bytes(language: SchemaLanguage) -> int:
+    """Roughly the memory that a language takes so far; its automaton is built when first asked for."""
+    return max(language.automaton.table.nbytes, _LEAST) if "_built" in vars(language) else _LEAST
+
+
+def _spec_bytes(spec: Spec) -> int:
+    return _language_bytes(spec.language) if isinstance(spec, JsonSchema) else _LEAST
+
+
+_texts: Recent[str, bytes] = Recent(_CACHE_BYTES, len)
+_languages: Recent[tuple[bytes, Options, bytes], tuple[Any, SchemaLanguage]] = Recent(
+    _CACHE_BYTES, lambda known: _language_bytes(known[1])
+)
+_specs: Recent[Hashable, Spec] = Recent(_CACHE_BYTES, _spec_bytes)
+
+
+def _known_text(text: str) -> bytes | None:
+    packed = _texts.get(text)
+    if packed is None and (read := _packed(_read(text))) is not None:
+        packed = _texts.add(text, read)
+    return packed
+
+
+def _known_language(packed: bytes, options: Options, documents: bytes) -> tuple[Any, SchemaLanguage]:
+    """A schema and its language, apart from the caller's objects, which may change."""
+    from constrain.json_schema import schema_language
+
+    key = (packed, options, documents)
+    known = _languages.get(key)
+    if known is None:
+        schema = marshal.loads(packed)
+        known = _languages.add(key, (schema, schema_language(schema, options, marshal.loads(documents))))
+    return known
+
+
+def _known_spec(key: Hashable, make: Callable[[], Spec]) -> Spec:
+    return _specs.get(key) or _specs.add(key, make())

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from constrain.automaton import Automaton
 from constrain.compressed_rows import Ints, distinct, distinct_rows, group, order, slices
 from constrain.graphs import closure, longest_walk, steps_from
+from constrain.letters import reading
 from constrain.token_maps import Maps, token_maps
 from constrain.vocabulary import Vocabulary
 
@@ -80,7 +81,7 @@ class TokenAutomaton:
         """How many edges there are: a link counts once for every class of its bundle."""
         return int(np.diff(self.links.offsets)[self.links.bundle].sum())
 
-    @property
+    @cached_property
     def bytes(self) -> int:
         """The memory that the arrays take, `order` included."""
         links = self.links
@@ -162,7 +163,8 @@ def lift(automaton: Automaton, vocabulary: Vocabulary) -> TokenAutomaton:
     The tokens' maps are found for parts of the states, each by itself; a class is a combination of maps, one of each
     part.
     """
-    parts = [token_maps(automaton, states, vocabulary.trie) for states in _parts(automaton)]
+    read = reading(automaton, vocabulary)
+    parts = [token_maps(read, states) for states in _parts(automaton)]
     kind: NDArray[Any] = parts[0].of_token
     count = parts[0].count
     for maps in parts[1:]:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from constrain.automaton import Automaton
 from constrain.compressed_rows import Ints, slices
-from constrain.trie import Trie
+from constrain.letters import Reading
 
 __all__ = ["Maps", "token_maps"]
 
@@ -39,46 +38,52 @@ class Maps:
         return len(self.offsets) - 1
 
 
-def token_maps(automaton: Automaton, states: NDArray[np.int32], trie: Trie) -> Maps:
-    """The maps of all tokens of `trie` (no bytes: map 0), restricted to the sources `states`, which ascend.
+def token_maps(reading: Reading, states: NDArray[np.int32]) -> Maps:
+    """The maps of all tokens (of those without bytes: map 0), restricted to the sources `states`, which ascend.
 
-    Level by level down the trie, every node gets the *number* of its prefix's map. Composition with a byte is memoised
-    per (map, byte class), and what is not known yet is composed for the whole level at once. So the state table is read
-    once per distinct map instead of once per trie node and state: the maps that occur are few (hundreds for tens of
-    thousands of nodes), because most strings act alike.
+    Level by level down the trie, every node gets the *number* of its prefix's map. Composition with a letter is
+    memoised per (map, letter class), and what is not known yet is composed for the whole level at once. So the state
+    table is read once per distinct map instead of once per trie node and state: the maps that occur are few (hundreds
+    for tens of thousands of nodes), because most strings act alike. Where every letter below a node loops in all the
+    states that its map leads to, all the tokens below have that map, and nobody goes there: in the midst of free text
+    most nodes are such.
     """
-    book = _MapBook(automaton, states)
-    letter = automaton.byte_class[trie.byte]
-    node_map = np.zeros(trie.nodes + 1, np.int32)  # the last one is that of tokens without bytes, whose node is -1
-    node_map[0] = 1
-    above = 0
-    for begin, end in zip(trie.level[1:-1].tolist(), trie.level[2:].tolist(), strict=True):
-        alive = above + np.flatnonzero(node_map[above:begin])
-        above = begin
-        if not len(alive):
+    trie = reading.trie
+    book = _MapBook(reading, states)
+    letter = reading.letter_class[trie.byte]
+    nodes, numbers = np.zeros(1, np.int64), np.ones(1, np.int32)
+    map_from = np.full(len(trie.sequence) + 1, _UNKNOWN, np.int32)  # of the tokens in sequence, until the next is known
+    map_from[0] = 1
+    while True:
+        open_ = np.flatnonzero(trie.below[nodes] & ~book.loops[numbers])
+        if not len(open_):
             break
-        width = trie.first_child[alive + 1] - trie.first_child[alive]
-        if 2 * int(width.sum()) < end - begin:  # few nodes are alive: visit only these
-            nodes: Ints | slice = slices(trie.first_child, alive)
-            key = np.repeat(node_map[alive], width)
-        else:
-            nodes = slice(begin, end)
-            key = np.take(node_map, trie.parent[nodes])
-        key *= book.classes
+        nodes, numbers = nodes[open_], numbers[open_]
+        width = trie.first_child[nodes + 1] - trie.first_child[nodes]
+        nodes = slices(trie.first_child, nodes)
+        key = np.repeat(numbers * np.int32(book.classes), width)
         key += letter[nodes]
-        node_map[nodes] = book.composition(key)
-    return book.used(np.take(node_map, trie.node_of_token))
+        numbers = book.composition(key)
+        map_from[trie.begin[nodes]] = numbers
+    known = np.flatnonzero(map_from[:-1] != _UNKNOWN)
+    numbers, offsets, pairs = book.used(map_from[known])
+    of_token = np.zeros(len(trie.node_of_token), np.int32)
+    of_token[trie.sequence] = np.repeat(numbers, np.diff(known, append=len(trie.sequence)))
+    return Maps(offsets, pairs, of_token)
 
 
 class _MapBook:
-    """All maps met so far, numbered; `composed[m * classes + c]` is the number of "m, then a byte of class c".
+    """All maps met so far, numbered; `composed[m * classes + c]` is the number of "m, then a letter of class c", and
+    bit g of `loops[m]` says that no letter of group g changes m.
 
     Map 0 leads nowhere, map 1 is the identity on the given states.
     """
 
-    def __init__(self, automaton: Automaton, states: NDArray[np.int32]) -> None:
-        self.classes = automaton.table.shape[1]
-        self.successor = automaton.table.ravel()
+    def __init__(self, reading: Reading, states: NDArray[np.int32]) -> None:
+        self.classes = reading.table.shape[1]
+        self.successor = reading.table.ravel()
+        self.loops_in = reading.loops
+        self.loops = np.array([~np.uint64(0), np.bitwise_and.reduce(self.loops_in[states])])
         self.offsets = np.array([0, 0, len(states)], np.int64)
         self.pairs = _packed(states, states)  # with room for more behind `offsets[-1]`
         self.number = {b"": 0, self.pairs.tobytes(): 1}
@@ -142,21 +147,19 @@ class _MapBook:
             larger[:begin] = self.pairs[:begin]
             self.pairs = larger
         self.pairs[begin:end] = pairs
-        self.offsets = np.concatenate([self.offsets, begin + np.cumsum(size)])
+        ends = np.cumsum(size)
+        self.offsets = np.concatenate([self.offsets, begin + ends])
+        loops = np.bitwise_and.reduceat(self.loops_in[pairs & _LOW], ends - size)
+        self.loops = np.concatenate([self.loops, loops])
 
-    def used(self, of_token: NDArray[np.int32]) -> Maps:
-        """The maps that some token has, numbered anew in the order in which they were met."""
-        is_used = np.bincount(of_token, minlength=len(self.number)) > 0
+    def used(self, numbers: NDArray[np.int32]) -> tuple[NDArray[np.int32], Ints, NDArray[np.int64]]:
+        """The given maps numbered anew, in the order in which they were met, and the offsets and pairs of these."""
+        is_used = np.bincount(numbers, minlength=len(self.number)) > 0
         is_used[0] = True
         maps = np.flatnonzero(is_used)
-        rows = slices(self.offsets, maps)
-        size = np.diff(self.offsets)[maps]
         renumbered = (np.cumsum(is_used) - 1).astype(np.int32)
-        return Maps(
-            offsets=np.concatenate([[0], np.cumsum(size)]),
-            pairs=self.pairs[rows],
-            of_token=np.take(renumbered, of_token),
-        )
+        offsets = np.concatenate([[0], np.cumsum(np.diff(self.offsets)[maps])])
+        return renumbered[numbers], offsets, self.pairs[slices(self.offsets, maps)]
 
 
 def _packed(source: NDArray[np.int32], target: NDArray[np.int32]) -> NDArray[np.int64]:

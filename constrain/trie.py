@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Trie"]
+__all__ = ["GROUPS", "Trie"]
+
+
+def _groups() -> NDArray[np.int64]:
+    """int64 `[256]`: letters, digits, other controls, and the bytes of one kind in UTF-8 together, others alone."""
+    group = np.full(256, -1)
+    bounds = b"azAZ09\x00\x08\x0b\x0c\x0e\x1f\x80\x8f\x90\x9f\xa0\xbf\xc0\xc1\xc2\xdf\xe1\xec\xee\xef\xf1\xf3\xf5\xfe"
+    for number, (low, high) in enumerate(zip(bounds[::2], bounds[1::2], strict=True)):
+        group[low : high + 1] = number
+    alone = np.flatnonzero(group < 0)
+    group[alone] = group.max() + 1 + np.arange(len(alone))
+    return group
+
+
+GROUPS = _groups()
+"""A group, less than 64, for every byte."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +70,44 @@ class Trie:
     def depth(self) -> NDArray[np.int32]:
         """int32[N]: the length of each node's prefix in bytes."""
         return np.repeat(np.arange(self.height + 1, dtype=np.int32), np.diff(self.level))
+
+    @cached_property
+    def below(self) -> NDArray[np.uint64]:
+        """uint64 `[N]`: bit g is set where a byte of group g (of `GROUPS`) labels an edge below the node."""
+        bits = np.uint64(1) << GROUPS.astype(np.uint64)
+        below = np.zeros(self.nodes, np.uint64)
+        for begin, end in reversed([*zip(self.level[1:-1].tolist(), self.level[2:].tolist(), strict=True)]):
+            parent = self.parent[begin:end]
+            first = np.flatnonzero(np.diff(parent, prepend=-1))
+            below[parent[first]] = np.bitwise_or.reduceat(bits[self.byte[begin:end]] | below[begin:end], first)
+        return below
+
+    @cached_property
+    def begin(self) -> NDArray[np.int64]:
+        """int64 `[N + 1]`: how many tokens come before all those that begin with the node's prefix, in `sequence`.
+
+        These are next to one another, first the ones that end here, then those of the first child. The last entry is
+        how many tokens have bytes.
+        """
+        ending = np.bincount(self.node_of_token + 1, minlength=self.nodes + 1)[1:]
+        size = ending.copy()
+        for begin, end in reversed([*zip(self.level[1:-1].tolist(), self.level[2:].tolist(), strict=True)]):
+            parent = self.parent[begin:end]
+            first = np.flatnonzero(np.diff(parent, prepend=-1))
+            size[parent[first]] += np.add.reduceat(size[begin:end], first)
+        place = np.zeros(self.nodes + 1, np.int64)
+        place[-1] = size[0]
+        for begin, end in zip(self.level[1:-1].tolist(), self.level[2:].tolist(), strict=True):
+            parent = self.parent[begin:end]
+            before = np.cumsum(size[begin:end]) - size[begin:end]
+            place[begin:end] = place[parent] + ending[parent] + before - before[self.first_child[parent] - begin]
+        return place
+
+    @cached_property
+    def sequence(self) -> NDArray[np.int64]:
+        """int64: the tokens that have bytes, in the order of their bytes."""
+        tokens = np.flatnonzero(self.node_of_token >= 0)
+        return tokens[np.argsort(self.begin[self.node_of_token[tokens]], kind="stable")]
 
     @classmethod
     def build(cls, tokens: Sequence[bytes | None]) -> Trie:

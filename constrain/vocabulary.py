@@ -173,6 +173,13 @@ class Vocabulary:
         return Trie.build(self.tokens)
 
     @cached_property
+    def letter_trie(self) -> Trie:
+        """The trie over the same tokens in the coarser letters of `constrain.letters`."""
+        from constrain.letters import in_letters
+
+        return Trie.build([token and in_letters(token) for token in self.tokens])
+
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 in hex over size, end-of-turn ids and the bytes of every id: equal for equal vocabularies."""
         lengths = np.fromiter((-1 if token is None else len(token) for token in self.tokens), "<i4", self.size)

@@ -95,6 +95,16 @@ def test_explain_needs_no_model_unless_asked(run: Run) -> None:
     assert "token classes:" in out
 
 
+def test_explain_lists_the_keywords_of_a_schema(run: Run) -> None:
+    schema = {"type": "object", "properties": {"tags": {"type": "array", "uniqueItems": True}}, "title": "Post"}
+    status, out, _ = run("explain", "--schema", json.dumps(schema))
+    assert status == 0
+    said = dict(line.split(maxsplit=1) for line in out.splitlines() if line.startswith("    /"))
+    assert said["/properties/tags/type"] == "automaton"
+    assert said["/properties/tags/uniqueItems"] == "checked on the finished text: uniqueItems"
+    assert said["/title"] == "annotation"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -105,7 +115,7 @@ def test_explain_needs_no_model_unless_asked(run: Run) -> None:
         (("extract", "x", "--type", "nowhere:Person"), "cannot import 'nowhere:Person'"),
         (("extract", "x", "--type", "tests.test_cli:Nothing"), "cannot import"),
         (("explain", "--regex", "a", "--fields", "b"), "give one of"),
-        (("regex", "a(?=b)", "x"), "look-ahead"),
+        (("regex", r"(a)\1", "x"), "back-reference"),
         (("regex", "a{9}", "x", "--max-new-tokens", "2"), "shortest match needs"),
         (("choose", "x", "a", "--model", "/no/such/model"), "cannot load '/no/such/model'"),
     ],

@@ -15,13 +15,18 @@ from outlines_core import Index  # type: ignore[import-untyped]  # it ships no t
 from outlines_core import Vocabulary as TheirVocabulary
 from outlines_core.json_schema import build_regex_from_schema  # type: ignore[import-untyped]
 
-from constrain import constraint
+from constrain import formats, number_states
 from constrain.constraint import compile
 from constrain.errors import ConstrainError
+from constrain.json_atoms import HasFormat, Whole
+from constrain.json_formula import TRUE, atom
+from constrain.json_numeric import number_language
+from constrain.json_strings import string_language
+from constrain.json_text import any_value
 from constrain.recent import Recent
 from constrain.vocabulary import Vocabulary
 
-__all__ = ["COMPILERS", "WARM", "Compiler", "RefusedError", "clear_caches", "outlines_vocabulary"]
+__all__ = ["COLD", "COMPILERS", "WARM", "Compiler", "RefusedError", "clear_caches", "outlines_vocabulary"]
 
 Compiler: TypeAlias = Callable[[Any], Any]
 
@@ -90,10 +95,12 @@ class Tokens:
         return [self._single[bytes([byte])] for byte in text]
 
 
+COLD = "constrain (from nothing)"
 WARM = "constrain (caches kept)"
 
 COMPILERS: Mapping[str, Callable[[Vocabulary], Compiler]] = {
     "constrain": constrain,
+    COLD: constrain,
     WARM: constrain,
     "outlines-core": outlines_core,
     "llguidance": llguidance,
@@ -108,11 +115,25 @@ def outlines_vocabulary(vocabulary: Vocabulary) -> Any:
     return TheirVocabulary(vocabulary.end_of_turn[0], ids)
 
 
-def clear_caches() -> None:
-    """Forget everything that we have compiled; tables that hang on a vocabulary stay with it."""
+def clear_caches(*, constants: bool = False) -> None:
+    """Forget everything that we have compiled of any schema; tables that hang on a vocabulary stay with it.
+
+    What depends on no schema is forgotten only with `constants`: the automata of any JSON value to some depth, any
+    string, any integer and JSON's formats, and tables of Unicode (these are what is cached without bounds).
+    """
     for name, module in list(sys.modules.items()):
         if name.startswith("constrain"):
             for value in list(vars(module).values()):
-                if callable(getattr(value, "cache_clear", None)):
+                if isinstance(value, Recent):
+                    value.clear()
+                elif hasattr(value, "cache_clear") and (constants or not is_constant(value)):
                     value.cache_clear()
-    constraint._lifted = Recent(constraint._lifted.limit)
+    number_states._NODES.clear()
+    if not constants:
+        number_language(atom(Whole(fraction=True)))
+        for formula in (TRUE, *(atom(HasFormat(name, "2020-12")) for name in formats.FORMATS)):
+            string_language(formula)
+
+
+def is_constant(cached: Any) -> bool:
+    return cached in (any_value, formats._compiled) or cached.cache_parameters()["maxsize"] is None

@@ -124,9 +124,12 @@ def main(
     except FileNotFoundError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
+    folders = drafts.split(",")
+    if unknown := [folder for folder in folders if folder not in DIALECTS]:
+        raise typer.BadParameter(f"{', '.join(unknown)}: the folders are {', '.join(DIALECTS)}", param_hint="--drafts")
     if adversary:
         raise typer.Exit(challenge(root, adversary))
-    outcomes = measure(root, drafts.split(","), set(files.split(",")) - {""}, seconds, Console(stderr=True))
+    outcomes = measure(root, folders, set(files.split(",")) - {""}, seconds, Console(stderr=True))
     if write is not None:
         write.parent.mkdir(parents=True, exist_ok=True)
         write.write_text(support_page(outcomes), encoding="utf-8")

@@ -18,7 +18,7 @@ from typing import Any
 from rich.table import Table
 
 from constrain.vocabulary import Vocabulary
-from tests.bench.compilers import COMPILERS, WARM, RefusedError, clear_caches
+from tests.bench.compilers import COLD, COMPILERS, WARM, RefusedError, clear_caches
 from tests.bench.worker import LostError, Worker
 
 __all__ = ["compare", "show_comparison", "varied_schemas"]
@@ -39,7 +39,7 @@ def timer(side: str, vocabulary: Vocabulary) -> Callable[[Any], Any]:
 
     def run(schema: Any) -> Any:
         if side != WARM:
-            clear_caches()
+            clear_caches(constants=side == COLD)
         clock = [time.perf_counter()]
         try:
             for _ in range(2 if side == "constrain" else 1):

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice, permutations, product
 from typing import Any
 
-from jsonschema.validators import validator_for  # type: ignore[import-untyped]  # it ships no types
+from jsonschema import Draft201909Validator, Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
+from jsonschema.validators import extend, validator_for  # type: ignore[import-untyped]
 from referencing import Registry, Resource
 from referencing.jsonschema import specification_with
 
@@ -19,12 +20,18 @@ __all__ = ["judge", "random_word", "repeats_a_name", "same", "spellings", "verdi
 MAX_ARRANGEMENTS = 120
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+_UNEVALUATED = {"unevaluatedProperties": Draft202012Validator.VALIDATORS["unevaluatedProperties"]}
+"""That of 2019-09 takes the keywords in `additionalProperties` for names of members (jsonschema 4.26)."""
+
 
 def verdict_of(
     schema: Any, *, formats: bool = True, documents: Mapping[str, Any] | None = None, dialect: str = DIALECT
 ) -> Callable[[Any], bool]:
     """Whether `jsonschema` finds a value valid, under the draft that `$schema` names, `dialect` if it names none."""
     kind = validator_for(schema, default=validator_for({"$schema": dialect}))
+    if kind is Draft201909Validator and isinstance(schema, dict):
+        kind = extend(kind, _UNEVALUATED)
+        schema = {keyword: value for keyword, value in schema.items() if keyword != "$schema"}
     default = specification_with(dialect)
     resources = {uri: Resource.from_contents(each, default) for uri, each in (documents or {}).items()}
     registry: Registry[Any] = Registry().with_resources(resources.items())

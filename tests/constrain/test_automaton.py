@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from constrain.automaton import Automaton, combine
@@ -93,6 +93,7 @@ def test_boolean_operations_are_those_of_sets(a: Tree, b: Tree) -> None:
     assert language(x & y) == a[1] & b[1]
     assert language(x - y) == a[1] - b[1]
     assert language(~x) == frozenset(UNIVERSE) - a[1]
+    assume(x.states <= 16)  # the states of two in a row may be exponentially many
     assert language(x + y) == products(a[1], b[1])
     assert language(x.repeat(0, 2)) == powers(a[1], 0, 2)
     assert language(x.optional()) == a[1] | {b""}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import json
+from collections import OrderedDict
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -14,7 +16,7 @@ import constrain
 from constrain.constraint import Constraint, as_vocabulary, compile
 from constrain.errors import SpecError, UnsatisfiableError, VocabularyError
 from constrain.recent import Recent
-from constrain.specs import Choice, Regex
+from constrain.specs import Choice, JsonSchema, Regex, as_spec
 from constrain.token_automaton import lift
 from constrain.vocabulary import Vocabulary
 from tests.tokenizers import fast, small_tokenizer
@@ -29,8 +31,45 @@ def test_equal_languages_share_one_token_automaton() -> None:
     assert compile(Regex("a"), AB).tokens is not compile(Regex("a"), Vocabulary([b"a", None], [1])).tokens
 
 
+def test_equal_schemas_are_compiled_once_however_they_are_given() -> None:
+    schema = {"type": "object", "properties": {"a": {"const": 1}, "b": {"const": 2}}}
+    text = json.dumps(schema)
+    assert as_spec(schema) is as_spec(json.loads(text))
+    first = JsonSchema(schema)
+    for again in (JsonSchema(json.loads(text)), JsonSchema(text), JsonSchema(json.loads(text), documents={})):
+        assert (again.language is first.language) == (again.language.documents is None)
+        assert again.automaton == first.automaton
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"const": 1}, {"const": True}),
+        ({"const": {"a": 1, "b": 2}}, {"const": {"b": 2, "a": 1}}),
+        ({"const": "1"}, {"const": 1}),
+    ],
+)
+def test_schemas_that_differ_in_types_or_in_order_are_different(one: object, other: object) -> None:
+    assert as_spec(one).automaton != as_spec(other).automaton
+
+
+def test_a_schema_that_its_owner_changes_later_is_another_one() -> None:
+    schema = {"enum": ["a", "b"]}
+    before = JsonSchema(schema)
+    schema["enum"].append("c")
+    assert not before.accepts('"c"')
+    assert JsonSchema(schema).accepts('"c"')
+    assert as_spec(schema).accepts('"c"')
+
+
+def test_a_dict_of_another_class_is_a_schema_too() -> None:
+    schema = OrderedDict(const="a")
+    assert JsonSchema(schema).accepts('"a"')
+    assert as_spec(schema).accepts('"a"')
+
+
 def test_compiling_again_looks_up_what_was_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(constraint_module, "_lifted", Recent(limit=1))
+    monkeypatch.setattr(constraint_module, "_lifted", Recent(1, lambda tokens: tokens.bytes))
     counted = Mock(wraps=lift)
     monkeypatch.setattr(constraint_module, "lift", counted)
     for pattern in ("a{3}", "a{3}", "a{4}", "a{3}"):

@@ -1,4 +1,4 @@
-"""Which keywords are known, and what their values may be. The judge is the metaschema that ships with `jsonschema`."""
+"""Which keywords are known in which draft, and what their values may be. The judges are the drafts' metaschemas."""
 
 from __future__ import annotations
 
@@ -8,168 +8,234 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema.validators import validator_for  # type: ignore[import-untyped]  # it ships no types
 
 from constrain.errors import LimitError, SpecError, UnsupportedError
-from constrain.json_keywords import ANNOTATIONS, ENFORCED, LATER, check_keywords, check_size, dialect_of, join
+from constrain.json_dialects import DRAFTS
+from constrain.json_keywords import ANNOTATIONS, KEYWORDS, active, check_keywords, check_size, join
+from tests.suite.official import DIALECTS
 
+COUNTS = [
+    *("minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties", "minContains", "maxContains"),
+]
+BOUNDS = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]
+LISTS = ["anyOf", "oneOf", "allOf", "prefixItems"]
+NAMED = ["$defs", "definitions", "properties", "patternProperties", "dependentSchemas"]
+SINGLE = [
+    *(
+        "not",
+        "if",
+        "then",
+        "else",
+        "additionalProperties",
+        "propertyNames",
+        "unevaluatedProperties",
+        "unevaluatedItems",
+    ),
+    *("items", "contains"),
+]
 RIGHT: dict[str, list[Any]] = {
     "$schema": ["https://json-schema.org/draft/2020-12/schema"],
     "$id": ["https://example.org"],
     "$ref": ["#/a"],
-    "$defs": [{}, {"a": True, "b": {}}],
+    "$anchor": ["a"],
+    "$dynamicRef": ["#a"],
+    "$dynamicAnchor": ["a"],
     "type": ["string", ["null"], ["integer", "null"]],
-    "enum": [[1], [1, "a", None]],
+    "enum": [[1], [1, "a", None], []],
     "const": [None, 1, {}],
-    "anyOf": [[True], [{}, False]],
-    "oneOf": [[{}]],
-    "allOf": [[{}]],
-    "properties": [{}, {"a": {}, "b": False}],
     "required": [[], ["a", "b"]],
-    "additionalProperties": [True, {}],
-    "prefixItems": [[{}]],
-    "items": [False, {}],
-    **{keyword: [0, 3, 2.0] for keyword in ("minItems", "maxItems", "minLength", "maxLength")},
-    **{keyword: [0, -1, 2.5] for keyword in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")},
+    "dependentRequired": [{}, {"a": ["b"], "c": []}],
+    "uniqueItems": [True, False],
     "pattern": ["a"],
     "format": ["date", "unknown"],
+    "multipleOf": [1, 0.5],
+    **{keyword: [{}, {"a": True, "b": {}}] for keyword in NAMED},
+    **{keyword: [[True], [{}, False]] for keyword in LISTS},
+    **{keyword: [True, False, {}] for keyword in SINGLE},
+    **{keyword: [0, 3, 2.0] for keyword in COUNTS},
+    **{keyword: [0, -1, 2.5] for keyword in BOUNDS},
 }
 WRONG: dict[str, list[Any]] = {
     "$schema": [3],
     "$id": [3],
     "$ref": [{}],
-    "$defs": [[], {"a": 3}],
-    "type": ["strnig", 3, ["string", "strnig"], ["null", "null"], [], None],
+    "$anchor": [3],
+    "$dynamicRef": [3],
+    "$dynamicAnchor": [3],
+    "type": ["strnig", 3, ["string", "strnig"], [], None],
     "enum": [3, {}],
-    "anyOf": [[], {}, [3], "a"],
-    "oneOf": [[], [None]],
-    "allOf": [[], True],
-    "properties": [[], {"a": 1}, None],
-    "required": ["a", [1], ["a", "a"], True],
-    "additionalProperties": ["a", None],
-    "prefixItems": [[], {}],
-    "items": [[{}], None],
-    **{keyword: [-1, 1.5, "x", None] for keyword in ("minItems", "maxItems", "minLength", "maxLength")},
-    **{keyword: ["3", None, [], {}] for keyword in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")},
+    "required": ["a", [1], True],
+    "dependentRequired": [[], {"a": "b"}, {"a": [1]}],
+    "uniqueItems": ["yes", 1],
     "pattern": [3, None],
     "format": [3],
+    "multipleOf": [0, -1, "1"],
+    **{keyword: [[], {"a": 3}, None] for keyword in NAMED},
+    **{keyword: [[], {}, [3], "a", True] for keyword in LISTS},
+    **{keyword: ["a", None, 3] for keyword in SINGLE},
+    **{keyword: [-1, 1.5, "x", None] for keyword in COUNTS},
+    **{keyword: ["3", None, [], {}] for keyword in BOUNDS},
 }
-PLACES = [(keyword, value) for keyword, values in WRONG.items() for value in values]
+OLDER: list[tuple[str, str, Any, bool]] = [
+    ("4", "exclusiveMinimum", True, True),
+    ("4", "exclusiveMinimum", 3, False),
+    ("6", "exclusiveMinimum", True, False),
+    ("4", "additionalItems", True, True),
+    ("4", "additionalItems", 3, False),
+    ("4", "id", 3, False),
+    ("7", "items", [{}, {}], True),
+    ("7", "items", [3], False),
+    ("2019-09", "items", [True], True),
+    ("7", "dependencies", {"a": ["b"], "c": {}}, True),
+    ("7", "dependencies", {"a": "b"}, False),
+    ("2019-09", "$recursiveRef", "#", True),
+    ("2019-09", "$recursiveRef", 3, False),
+    ("2019-09", "$recursiveAnchor", "yes", False),
+]
 
 
-def is_schema(value: Any) -> bool:
-    return Draft202012Validator(Draft202012Validator.META_SCHEMA).is_valid(value)
+def is_schema(value: Any, draft: str = "2020-12") -> bool:
+    kind = validator_for({"$schema": DIALECTS[f"draft{draft}"]})
+    return bool(kind(kind.META_SCHEMA).is_valid(value))
 
 
-@pytest.mark.parametrize(("keyword", "value"), PLACES, ids=[f"{keyword}={value}" for keyword, value in PLACES])
+def is_accepted(schema: dict[str, Any], draft: str) -> bool:
+    try:
+        check_keywords(schema, "", draft)
+    except SpecError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("keyword", "value"), [(keyword, value) for keyword in WRONG for value in WRONG[keyword]])
 def test_malformed_values(keyword: str, value: Any) -> None:
     assert not is_schema({keyword: value})
     with pytest.raises(SpecError) as caught:
-        check_keywords({"title": "t", keyword: value}, "/properties/a")
+        check_keywords({"title": "t", keyword: value}, "/properties/a", "2020-12")
     assert (caught.value.pointer, caught.value.keyword) == (f"/properties/a/{keyword}", keyword)
+    assert not isinstance(caught.value, UnsupportedError)
 
 
 def test_well_formed_values() -> None:
-    assert RIGHT.keys() | {"nullable", "definitions"} == ENFORCED.keys()
+    of_older_drafts = {"id", "dependencies", "additionalItems", "$recursiveRef", "$recursiveAnchor"}
+    assert RIGHT.keys() | of_older_drafts == KEYWORDS.keys()
     for keyword, values in RIGHT.items():
         for value in values:
             assert is_schema({keyword: value}), (keyword, value)
-            check_keywords({keyword: value}, "")
+            check_keywords({keyword: value}, "", "2020-12")
+
+
+@pytest.mark.parametrize(("draft", "keyword", "value", "is_right"), OLDER)
+def test_values_in_older_drafts(draft: str, keyword: str, value: Any, is_right: bool) -> None:
+    around = {"minimum": 1} if keyword == "exclusiveMinimum" else {}
+    assert is_schema({**around, keyword: value}, draft) == is_right
+    assert is_accepted({**around, keyword: value}, draft) == is_right
 
 
 @pytest.mark.parametrize(
     ("keyword", "value"),
-    [("nullable", "yes"), ("definitions", []), ("enum", []), ("minLength", True), ("minimum", False)],
+    [("minLength", True), ("minimum", False), ("multipleOf", True)],
 )
 def test_malformed_values_that_the_metaschema_lets_pass_or_does_not_know(keyword: str, value: Any) -> None:
     with pytest.raises(SpecError) as caught:
-        check_keywords({keyword: value, "type": "string"}, "")
+        check_keywords({keyword: value, "type": "string"}, "", "2020-12")
     assert (caught.value.pointer, caught.value.keyword) == (f"/{keyword}", keyword)
 
 
-def test_every_keyword_of_the_draft_is_known() -> None:
-    vocabularies = Draft202012Validator.META_SCHEMA["allOf"]
-    known = ENFORCED.keys() | ANNOTATIONS | LATER
-    names = set(Draft202012Validator.META_SCHEMA["properties"])
-    for vocabulary in vocabularies:
-        resolver = Draft202012Validator(Draft202012Validator.META_SCHEMA)._resolver
-        found = resolver.lookup(f"https://json-schema.org/draft/2020-12/{vocabulary['$ref']}").contents
-        names |= set(found["properties"])
-    assert len(names) > 50
-    assert names <= known
+@pytest.mark.parametrize("schema", [{"required": ["a", "a"]}, {"type": ["null", "null"]}, {"enum": [1, 1]}])
+def test_repetitions_say_nothing_new(schema: dict[str, Any]) -> None:
+    check_keywords(schema, "", "2020-12")
 
 
-@pytest.mark.parametrize("keyword", sorted(LATER))
-def test_unenforced_keywords_are_refused(keyword: str) -> None:
-    with pytest.raises(UnsupportedError, match="is not supported") as caught:
-        check_keywords({keyword: 7}, "/items")
-    assert (caught.value.pointer, caught.value.keyword) == (f"/items/{keyword}", keyword)
-    assert caught.value.hint
+@pytest.mark.parametrize("draft", DRAFTS)
+def test_every_keyword_of_a_draft_is_known(draft: str) -> None:
+    kind = validator_for({"$schema": DIALECTS[f"draft{draft}"]})
+    names = set(kind.META_SCHEMA["properties"])
+    for vocabulary in kind.META_SCHEMA.get("allOf", ()):
+        resolver = kind(kind.META_SCHEMA)._resolver
+        base = DIALECTS[f"draft{draft}"].rsplit("/", 1)[0]
+        names |= set(resolver.lookup(f"{base}/{vocabulary['$ref']}").contents["properties"])
+    assert len(names) > 30
+    for name in names:
+        known = KEYWORDS.get(name)
+        assert name in ANNOTATIONS or (
+            known is not None
+            and (known.is_known(draft) or name in ("dependencies", "$recursiveRef", "$recursiveAnchor"))
+        ), name
 
 
-def test_unenforced_keywords_that_assert_nothing() -> None:
-    check_keywords({"uniqueItems": False, "minProperties": 0}, "")
-    with pytest.raises(UnsupportedError):
-        check_keywords({"minProperties": 1}, "")
+def test_keywords_count_from_their_draft_on_and_in_their_vocabulary() -> None:
+    schema = {"const": 1, "if": {}, "minContains": 1, "prefixItems": [{}], "minimum": 3, "$ref": "#", "x": 1}
+    assert active(schema, "4").keys() == {"minimum", "$ref"}
+    assert active(schema, "6").keys() == {"minimum", "$ref", "const"}
+    assert active(schema, "7").keys() == {"minimum", "$ref", "const", "if"}
+    assert active(schema, "2020-12").keys() == schema.keys() - {"x"}
+    assert active(schema, "2020-12", frozenset({"applicator"})).keys() == {"$ref", "if", "prefixItems"}
+    assert active({"format": "date"}, "2020-12", frozenset({"format-annotation"})).keys() == {"format"}
 
 
 @pytest.mark.parametrize(
-    ("keyword", "hint"),
+    ("keyword", "meant"),
     [
-        ("maxLenght", "'maxLength'"),
-        ("propertys", "'properties'"),
-        ("additionalproperties", "'additionalProperties'"),
-        ("Title", "'title'"),
-        ("zzz", "x-"),
+        ("maxLenght", "maxLength"),
+        ("maxlength", "maxLength"),
+        ("additionalproperties", "additionalProperties"),
+        ("anyof", "anyOf"),
+        ("requird", "required"),
+        ("uniqueItem", "uniqueItems"),
     ],
 )
-def test_unknown_keywords(keyword: str, hint: str) -> None:
+def test_slips_are_refused(keyword: str, meant: str) -> None:
     with pytest.raises(UnsupportedError, match="no keyword of JSON Schema") as caught:
-        check_keywords({keyword: 1}, "/a")
+        check_keywords({keyword: RIGHT[meant][0]}, "/a", "2020-12")
     assert (caught.value.pointer, caught.value.keyword) == (f"/a/{keyword}", keyword)
-    assert hint in str(caught.value.hint)
+    assert f"{meant!r}" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    "keyword",
+    [
+        *("x-note", "zzz", "markdownDescription", "units", "tip", "ids"),
+        *("cost", "Type", "Properties", "item", "requires", "patterns"),
+    ],
+)
+def test_other_unknown_keywords_are_notes(keyword: str) -> None:
+    for value in ({"anything": 1}, "word", ["a"], True, 3):
+        check_keywords({keyword: value}, "", "2020-12")
+
+
+def test_a_slip_has_a_value_that_the_keyword_may_have() -> None:
+    check_keywords({"maxlength": "at most 30"}, "", "2020-12")
 
 
 @pytest.mark.parametrize(
     ("keyword", "value", "hint"),
-    [("type", "strnig", "'string'"), ("items", [{}], "prefixItems"), ("exclusiveMinimum", True, "since draft 6")],
+    [
+        ("type", "strnig", "'string'"),
+        ("items", [{}], "prefixItems"),
+        ("exclusiveMinimum", True, "since draft 6"),
+        ("required", True, "beside properties"),
+    ],
 )
 def test_hints(keyword: str, value: Any, hint: str) -> None:
     with pytest.raises(SpecError) as caught:
-        check_keywords({keyword: value}, "")
+        check_keywords({keyword: value}, "", "2020-12")
     assert hint in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(
     ("schema", "keyword", "message"),
     [
-        ({"$id": "https://example.org"}, "$id", "inside a schema"),
-        ({"$schema": "http://json-schema.org/draft-07/schema#"}, "$schema", "two dialects"),
-        ({"nullable": True, "anyOf": [True]}, "nullable", "without type"),
+        ({"dependencies": {"a": ["b"]}}, "dependencies", "no meaning in draft 2020-12"),
+        ({"$recursiveRef": "#"}, "$recursiveRef", "no meaning in draft 2020-12"),
     ],
 )
-def test_keywords_out_of_place(schema: dict[str, Any], keyword: str, message: str) -> None:
+def test_what_has_no_meaning_here_is_refused(schema: dict[str, Any], keyword: str, message: str) -> None:
     with pytest.raises(UnsupportedError, match=message) as caught:
-        check_keywords(schema, "/items")
+        check_keywords(schema, "/items", "2020-12")
     assert (caught.value.pointer, caught.value.keyword) == (f"/items/{keyword}", keyword)
     assert caught.value.hint
-
-
-def test_what_older_drafts_ignore() -> None:
-    dialect = dialect_of({"$schema": "http://json-schema.org/draft-07/schema#"})
-    for schema, keyword in (({"$ref": "#", "type": "null"}, "$ref"), ({"prefixItems": [True]}, "prefixItems")):
-        with pytest.raises(UnsupportedError, match="ignore") as caught:
-            check_keywords(schema, "", dialect)
-        assert caught.value.keyword == keyword
-        check_keywords(schema, "")
-    check_keywords({"$ref": "#", "title": "t", "definitions": {}}, "", dialect)
-
-
-@pytest.mark.parametrize("dialect", ["http://json-schema.org/draft-04/schema#", "https://example.org/mine", 3])
-def test_unknown_dialects(dialect: Any) -> None:
-    with pytest.raises(UnsupportedError, match="dialect") as caught:
-        dialect_of({"$schema": dialect})
-    assert (caught.value.pointer, caught.value.keyword) == ("/$schema", "$schema")
 
 
 def test_pointers() -> None:
@@ -229,5 +295,5 @@ def test_nothing_is_changed() -> None:
     schema = {"type": "object", "properties": {"a": {"enum": [1, {"b": []}]}}}
     before = copy.deepcopy(schema)
     check_size(schema)
-    check_keywords(schema, "")
+    check_keywords(schema, "", "2020-12")
     assert schema == before

@@ -7,13 +7,11 @@ import math
 import operator
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
-from functools import lru_cache
-from itertools import product
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from constrain import number_states
@@ -28,8 +26,6 @@ from constrain.json_numbers import (
     exact,
     integers,
     interval,
-    multiple_of,
-    not_multiple_of,
     not_whole,
     numbers,
     one_of,
@@ -38,12 +34,11 @@ from constrain.json_numbers import (
     whole,
 )
 from tests.constrain.json_judge import random_word
+from tests.constrain.json_numerals import accepted, is_constrained, short_texts, walks
 
 Number = int | float
 Literal = Callable[[Decimal], Automaton]
 
-PLAIN = r"-?(0|[1-9]\d*)(\.\d+)?"
-SCIENTIFIC = r"-?([1-9](\.\d+)?|0(\.0+)?)[eE][+-]?\d{1,3}"
 EDGES = [0, 1, -1, 0.0, 0.1, 9.5, 10, 99, 150, 1e16, 1e22, 1e23, -1e23, 2**53 + 1, 2.5e-7, 1e-20, 1e300, 5e-324, -0.3]
 
 doubles = st.floats(allow_nan=False, allow_infinity=False) | st.floats(-1e4, 1e4) | st.integers(-99, 99).map(float)
@@ -53,15 +48,6 @@ python_numbers = doubles | st.integers(-(10**25), 10**25) | st.integers(-120, 12
 def python(text: str) -> Number:
     value: Number = json.loads(text)
     return value
-
-
-def is_constrained(text: str) -> bool:
-    """Whether the text is a constrained spelling of a finite number."""
-    if re.fullmatch(PLAIN, text):
-        return True
-    if not re.fullmatch(SCIENTIFIC, text):
-        return False
-    return Decimal(text) == 0 or Decimal("3e-324") <= abs(Decimal(text)) <= Decimal("1.7976931348623157e308")
 
 
 def significant(text: str) -> int:
@@ -83,16 +69,6 @@ def neighbours(value: Number) -> list[str]:
             found += [format(moved, "f"), f"{moved:e}", f"{moved:.16e}", f"{moved:.18e}"]
             found += [f"{format(moved, 'f')}.0"] if moved == moved.to_integral_value() else []
     return [text for text in found if is_constrained(text) and len(text) < 1_000]
-
-
-@lru_cache(maxsize=1)
-def short_texts() -> list[str]:
-    """All texts of up to five bytes over the symbols of numbers."""
-    return ["".join(word) for length in range(1, 6) for word in product("0159.-e+", repeat=length)]
-
-
-def accepted(automaton: Automaton) -> Iterator[str]:
-    return (text for text in short_texts() if automaton.accepts(text.encode()))
 
 
 COMPARISONS = [
@@ -143,12 +119,6 @@ def stands_for_a_double(text: str) -> bool:
         return False
     low, high = sorted([exact(double), Decimal(repr(double))])
     return low <= Decimal(text) <= high
-
-
-def walks(automaton: Automaton, rng: random.Random) -> list[str]:
-    if automaton.is_empty():
-        return []
-    return [random_word(automaton, rng, length).decode() for length in (0, 3, 8, 20, 30)]
 
 
 def side(number: Decimal, bound: Decimal) -> int:
@@ -282,64 +252,6 @@ def test_spellings_of_integers(text: str) -> None:
     assert whole().accepts(text.encode())
     assert not whole(fraction=False).accepts(text.encode())
     assert not not_whole().accepts(text.encode())
-
-
-DIVISORS = ["1", "2", "3", "7", "10", "1.5", "0.5", "0.01", "0.0001", "1e-8", "0.00005", "15e1", "1000000", "86400"]
-
-
-@pytest.mark.parametrize("divisor", DIVISORS)
-def test_short_multiples_are_exact(divisor: str) -> None:
-    step = Decimal(divisor)
-    multiples, others = set(accepted(multiple_of(step))), set(accepted(not_multiple_of(step)))
-    for text in filter(is_constrained, short_texts()):
-        is_multiple = Decimal(text) % step == 0 if abs(Decimal(text)) < step * 10**20 else None
-        assert text not in (others if is_multiple else multiples) or is_multiple is None, text
-        if not re.search("[e]", text):
-            assert text in (multiples if is_multiple else others), text
-    assert all(map(is_constrained, multiples | others))
-
-
-def is_multiple(value: Decimal, divisor: Decimal) -> bool:
-    quotient = value.as_integer_ratio()[0] * divisor.as_integer_ratio()[1]
-    return quotient % (value.as_integer_ratio()[1] * divisor.as_integer_ratio()[0]) == 0
-
-
-@given(
-    st.sampled_from([*DIVISORS, "12", "64", "365", "1024"]).map(Decimal),
-    st.integers(-(10**20), 10**20) | st.integers(-99, 99),
-    doubles,
-    st.randoms(),
-)
-@settings(max_examples=100, deadline=None)
-def test_multiples_are_exact(divisor: Decimal, factor: int, other: float, rng: random.Random) -> None:
-    multiples, others = multiple_of(divisor), not_multiple_of(divisor)
-    product = factor * divisor
-    texts = [format(product, "f"), format(Decimal(repr(other)), "f"), json.dumps(other)]
-    texts += [json.dumps(float(product))] if exact(float(product)) == product else []
-    for text in [*texts, *walks(multiples, rng), *walks(others, rng)]:
-        if multiples.accepts(text.encode()):
-            assert is_multiple(Decimal(text), divisor), text
-        if others.accepts(text.encode()):
-            assert not is_multiple(Decimal(text), divisor), text
-    for text in texts[:2]:
-        assert (multiples if is_multiple(Decimal(text), divisor) else others).accepts(text.encode()), text
-
-
-@given(st.sampled_from(DIVISORS[:10]).map(Decimal), st.floats(1e-9, 1e22) | st.integers(1, 99).map(lambda n: n * 1e20))
-@settings(max_examples=100, deadline=None)
-def test_multiples_that_python_prints(divisor: Decimal, value: float) -> None:
-    for text in (json.dumps(value), json.dumps(float(round(Decimal(value) / divisor) * divisor))):
-        assume(Decimal(text) < 10**22)
-        belongs = is_multiple(Decimal(text), divisor)
-        assert multiple_of(divisor).accepts(text.encode()) == belongs, text
-        assert not_multiple_of(divisor).accepts(text.encode()) == (not belongs), text
-
-
-@pytest.mark.parametrize("divisor", ["123456789", "0.123456789", "1.000000007"])
-def test_divisors_with_too_many_residues_are_refused(divisor: str) -> None:
-    with pytest.raises(LimitError, match="automaton states") as caught:
-        multiple_of(Decimal(divisor))
-    assert caught.value.given > caught.value.limit
 
 
 def test_thousands_of_values_are_listed_in_a_second() -> None:

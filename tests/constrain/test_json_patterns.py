@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import time
 from functools import cache
 from itertools import product
 
@@ -14,8 +15,7 @@ from hypothesis import strategies as st
 
 from constrain.automaton import Automaton
 from constrain.errors import LimitError, SpecError, UnsupportedError
-from constrain.expression import compile_expression
-from constrain.json_patterns import pattern_content, pattern_contents
+from constrain.json_patterns import finds, is_loose, pattern_content, unmatched_content
 from constrain.json_text import canonical_string
 from constrain.regex import parse, search_expression
 from tests.constrain.json_judge import random_word
@@ -88,7 +88,7 @@ def by_ecma(pattern: str) -> Automaton:
 
 
 def check(pattern: str, text: str) -> None:
-    both, neither = pattern_contents(pattern)
+    both, neither = pattern_content(pattern), unmatched_content(pattern)
     verdicts = [by_ecma(pattern).accepts(text.encode()), bool(re.search(pattern, text))]
     assert both.accepts(content(text)) == all(verdicts), (pattern, text, verdicts)
     assert neither.accepts(content(text)) == (not any(verdicts)), (pattern, text, verdicts)
@@ -109,10 +109,10 @@ def test_random_texts_in_both_languages(pattern: str, text: str) -> None:
 
 @pytest.mark.parametrize("pattern", [*PATTERNS, *REAL])
 def test_words_of_both_languages(pattern: str) -> None:
-    both, neither = pattern_contents(pattern)
+    both, neither = pattern_content(pattern), unmatched_content(pattern)
     assert both == pattern_content(pattern)
     assert (both & neither).is_empty()
-    assert ((both | neither) - compile_expression(canonical_string())).is_empty()
+    assert ((both | neither) - canonical_string()).is_empty()
     rng = random.Random(0)
     for length in range(60):
         if not both.is_empty():
@@ -140,7 +140,7 @@ def test_words_of_both_languages(pattern: str) -> None:
     ],
 )
 def test_what_only_one_reader_can_read_is_left_to_that_one(pattern: str, inside: str, outside: str) -> None:
-    both, neither = pattern_contents(pattern)
+    both, neither = pattern_content(pattern), unmatched_content(pattern)
     assert both.accepts(content(inside))
     assert not neither.accepts(content(inside))
     assert neither.accepts(content(outside))
@@ -152,7 +152,7 @@ def test_what_only_one_reader_can_read_is_left_to_that_one(pattern: str, inside:
     [("^a$", "a\n"), (r"^\d$", "\u0660"), (r"\W", "é"), (r"\s", "\ufeff"), (r"\S", "\x1d"), ("a.b", "a\u2028b")],
 )
 def test_a_disputed_text_is_in_neither_language(pattern: str, text: str) -> None:
-    both, neither = pattern_contents(pattern)
+    both, neither = pattern_content(pattern), unmatched_content(pattern)
     if pattern in (r"\W", r"\S"):
         text = text * 2
     assert not both.accepts(content(text))
@@ -174,12 +174,60 @@ def test_what_no_reader_can_read_is_malformed(pattern: str) -> None:
 
 @pytest.mark.parametrize(("pattern", "keyword"), [(r"(a)\1", r"\1"), ("a*+b", "*+"), (r"\p{Elvish}", r"\p{Elvish}")])
 def test_what_is_not_regular_or_unknown_is_refused_by_name(pattern: str, keyword: str) -> None:
-    for function in (pattern_content, pattern_contents):
+    for function in (pattern_content, unmatched_content):
         with pytest.raises(UnsupportedError) as caught:
             function(pattern)
         assert caught.value.keyword == keyword
 
 
-def test_explosions_are_limits() -> None:
-    with pytest.raises(LimitError, match="takes more than"):
-        pattern_content("^(a|b)*a(a|b){20}$")
+def test_explosions_are_limits_at_once_when_asked_again() -> None:
+    explosion = r"^(?!(a|b)*a(a|b){20}$)"
+    with pytest.raises(LimitError, match="takes more than") as first:
+        pattern_content(explosion)
+    before = time.perf_counter()
+    for function in (pattern_content, unmatched_content, is_loose):
+        with pytest.raises(LimitError) as caught:
+            function(explosion)
+        assert caught.value is not first.value
+    assert time.perf_counter() - before < 0.1
+
+
+LOOSE = [
+    ("^.{0,65535}$", ["", "a", "a" * 65535], ["a" * 65536]),
+    (r"^[\s\S]{100,20000}z$", ["\n" * 100 + "z"], ["a" * 99 + "z", "z", "a" * 101]),
+    ("^(a|b)*a(a|b){20}$", ["a" + "b" * 20, "ba" + "ab" * 10], ["a" * 20, "b" * 21, "c"]),
+    ("^(?=a).{3,9999}(x|yy)?$", ["abc", "abcyy"], ["ab", "b" * 5]),
+    (r"^(\d{5000}-){2}$", [("1" * 5000 + "-") * 2], ["1" * 5000 + "-", ""]),
+]
+
+
+@pytest.mark.parametrize(("pattern", "right", "wrong"), LOOSE)
+def test_counts_too_large_for_an_automaton_are_left_open_and_found_all_the_same(
+    pattern: str, right: list[str], wrong: list[str]
+) -> None:
+    assert is_loose(pattern)
+    assert pattern_content(pattern).states < 2_000
+    assert (pattern_content(pattern) & unmatched_content(pattern)).is_empty()
+    for text in right:
+        assert re.search(pattern, text)
+        assert finds(pattern, text) == (True, True)
+        assert pattern_content(pattern).accepts(content(text))
+        assert not unmatched_content(pattern).accepts(content(text))
+    for text in wrong:
+        assert not re.search(pattern, text)
+        assert finds(pattern, text) == (False, False)
+    assert finds("^.{0,65535}$", "a\r") == (False, True)
+
+
+@pytest.mark.parametrize("pattern", ["^(?!.{1,20000}$)", "^(a{0,70000}b?)+$"])
+def test_counts_are_left_open_only_where_re_finds_matches_in_good_time(pattern: str) -> None:
+    with pytest.raises(LimitError):
+        is_loose(pattern)
+
+
+@given(st.sampled_from([r"^a.?$", r"\d", r"^\w\b", "^(?<=^)[^a]$", "a|^$"]), st.text('ab1\n\r٣ä"', max_size=3))
+@settings(max_examples=300, deadline=None)
+def test_each_reader_finds_what_it_finds(pattern: str, text: str) -> None:
+    ecma, python = finds(pattern, text)
+    assert python == (re.search(pattern, text) is not None)
+    assert ecma == search_expression(parse(pattern, dialect="ecma")).accepts(text.encode())

@@ -4,7 +4,7 @@
 
 A valid document has a text, which is accepted and reads back as the document; an invalid one has none, whatever the
 order of its members. Every accepted word is valid and repeats no name. A document nested deeper than the language is
-bounded to does not count.
+bounded to does not count; that is three levels, or fewer where the automaton would grow too large.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -59,11 +60,18 @@ def documents_for(schema: Any, rng: Random) -> Iterator[Any]:
     yield from (document if nesting(document) <= DEPTH else random_document(rng, 1) for document in made)
 
 
-def compiled(schema: Any) -> JsonSchema | None:
-    """The spec, or None if no document satisfies it."""
+def compiled(schema: Any) -> tuple[JsonSchema | None, int]:
+    """The spec, or None if no document satisfies it, and how deep it goes."""
+    for depth in range(DEPTH, 0, -1):
+        with suppress(LimitError):
+            return bounded(schema, depth), depth
+    return bounded(schema, 0), 0
+
+
+def bounded(schema: Any, depth: int) -> JsonSchema | None:
     try:
         with time_limit(SECONDS):
-            spec = JsonSchema(schema, max_depth=DEPTH)
+            spec = JsonSchema(schema, max_depth=depth)
             assert spec.automaton
             return spec
     except UnsatisfiableError:
@@ -92,9 +100,10 @@ def fault_of_word(spec: JsonSchema, is_valid: Callable[[Any], bool], rng: Random
 
 def is_faulty(schema: Any, document: Any) -> bool:
     try:
-        return (
-            isinstance(schema, dict) and fault_of(compiled(schema), document, verdict_of(schema)(document)) is not None
-        )
+        spec, depth = compiled(schema)
+        if not isinstance(schema, dict) or nesting(document) > depth:
+            return False
+        return fault_of(spec, document, verdict_of(schema)(document)) is not None
     except Exception:  # a smaller schema may have no meaning, to either side
         return False
 
@@ -106,10 +115,11 @@ def examine(seed: int, report: Report) -> None:
     report.schemas += 1
     documents = list(documents_for(schema, rng))
     try:
-        spec = compiled(schema)
+        spec, depth = compiled(schema)
     except (SpecError, LimitError) as error:
         report.refused.append(f"{seed}: {str(error).splitlines()[0]}")
         return
+    documents = [document for document in documents if nesting(document) <= depth]
     report.pairs += len(documents)
     is_valid = verdict_of(schema)
     for document in documents:

@@ -288,6 +288,34 @@ def test_metaschemas_are_known(draft: str, end: str, scheme: str) -> None:
     assert (site.draft, target.draft, target.pointer) == (draft, draft, f"{uri}#")
 
 
+@pytest.mark.parametrize(
+    ("uri", "draft"),
+    [
+        ("http://json-schema.org/schema#", "2020-12"),
+        ("http://json-schema.org/schema", "2020-12"),
+        ("https://json-schema.org/schema", "2020-12"),
+        ("http://json-schema.org/draft/2019-09/schema#", "2019-09"),
+        ("http://json-schema.org/draft-07/schema#/", "7"),
+        ("http://json-schema.org/draft-07/schema/", "7"),
+        ("https://www.json-schema.org/draft-06/schema", "6"),
+        ("json-schema.org/draft-06/schema#", "6"),
+        ("http://json-schema.org/draft-04/schema.json", "4"),
+        ("http://json-schema.org/draft-04/hyper-schema#", "4"),
+        ("https://json-schema.org/draft/2019-09/hyper-schema", "2019-09"),
+        ("http://json-schema.org/draft-05/schema#", "4"),
+    ],
+)
+def test_dialects_are_told_by_what_people_write_for_them(uri: str, draft: str) -> None:
+    assert root_site({"$schema": uri, "$id": "http://x.example"}, default_draft="2019-09").draft == draft
+    inner = root_site({"$defs": {"a": {"$id": "http://x.example/a", "$schema": uri}}}).child("$defs", "a")
+    assert inner.draft == draft
+
+
+def test_a_reference_to_the_latest_metaschema_leads_to_it() -> None:
+    target = root_site({"$ref": "http://json-schema.org/schema#"}).refer("$ref")
+    assert target.schema == VALIDATORS["2020-12"].META_SCHEMA
+
+
 @pytest.mark.parametrize(("draft", "keyword"), [("2019-09", "$recursiveRef"), ("2020-12", "$dynamicRef")])
 def test_the_parts_of_a_metaschema_refer_back_to_the_whole(draft: str, keyword: str) -> None:
     whole = root_site({"$ref": URI[draft]}).refer("$ref")
@@ -378,7 +406,18 @@ def test_unknown_required_vocabularies_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "dialect", [5, "", "http://json-schema.org/draft-03/schema#", "http://m.example/loop", [], None]
+    "dialect",
+    [
+        5,
+        "",
+        [],
+        None,
+        "http://m.example/loop",
+        "http://json-schema.org/draft-03/schema#",
+        "http://json-schema.org/draft/2018-01/schema",
+        "http://json-schema.org/draft-07/schemas",
+        "not a URI",
+    ],
 )
 def test_unknown_dialects_are_refused_where_they_are_reached(dialect: Any) -> None:
     documents = {"http://m.example/loop": {"$schema": "http://m.example/loop"}}
@@ -393,6 +432,12 @@ def test_unknown_dialects_are_refused_where_they_are_reached(dialect: Any) -> No
         with pytest.raises(UnsupportedError) as caught:
             root_site(schema, documents | odd).refer("$ref")
         assert (caught.value.pointer, caught.value.keyword) == (pointer, "$schema")
+        assert repr(dialect) in caught.value.message
+
+
+@pytest.mark.parametrize("dialect", ["vscode://schemas/settings", "http://json-schema.org.example/schema"])
+def test_metaschemas_of_others_are_read_as_the_latest_draft(dialect: str) -> None:
+    assert root_site({"$schema": dialect}).draft == "2020-12"
 
 
 @settings(deadline=None, max_examples=100)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from constrain import minimize
 from constrain.automaton import Automaton
-from constrain.minimize import minimal
+from constrain.minimize import minimal, useful
 
 CLASSES = 3
 BYTE_CLASS = np.arange(256).astype(np.uint8) % CLASSES
@@ -62,12 +62,23 @@ def test_a_minimal_table_is_that_of_moore(case: Case) -> None:
     assert np.unique(byte_class, return_index=True)[1].tolist() == sorted(np.unique(byte_class, return_index=True)[1])
 
 
+@given(tables())
+@settings(max_examples=300, deadline=None)
+def test_useful_states_are_those_on_the_way_from_the_start_to_an_ending(case: Case) -> None:
+    table, ending, start = case
+    reach = np.eye(len(table), dtype=np.int64)
+    for source, row in enumerate(table.tolist()):
+        reach[source, [target for target in row if target >= 0]] = 1
+    reaches = np.linalg.matrix_power(reach, len(table)) > 0  # in at most so many steps
+    assert useful(table, ending, start).tolist() == (reaches[start] & reaches[:, ending].any(axis=1)).tolist()
+
+
 @contextmanager
 def without_guess() -> Iterator[None]:
     """Nothing but acceptance is known before refinement, so that every split is refinement's own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            minimize, "_guess", lambda table, runs, distance: np.unique(distance == 0, return_inverse=True)[1]
+            minimize, "_guesses", lambda table, runs, distance: [np.unique(distance == 0, return_inverse=True)[1]]
         )
         yield
 

@@ -95,6 +95,20 @@ def test_pydantic_reads_whatever_the_schema_admits(type_: Any) -> None:
         adapter.validate_json(word)
 
 
+@pytest.mark.parametrize(
+    ("type_", "day"),
+    [(datetime.datetime, "2016-12-31T"), (pydantic.AwareDatetime, "2016-12-31T"), (datetime.time, "")],
+    ids=str,
+)
+def test_times_of_python_have_no_leap_seconds(type_: Any, day: str) -> None:
+    spec = PythonType(type_)
+    for time, right in (("23:59:59Z", True), ("23:59:60Z", False), ("00:29:60+00:30", False)):
+        assert spec.accepts(f'"{day}{time}"') == right
+    keys = PythonType(dict[Annotated[str, Field(json_schema_extra={"format": "date-time"})], int])
+    assert keys.accepts('{"2016-12-31T23:59:59Z": 1}')
+    assert not keys.accepts('{"2016-12-31T23:59:60Z": 1}')
+
+
 REFUSED: list[tuple[Any, str]] = [
     (dict[int, str], "not of the type integer"),
     (list[OrderedDict[float, str]], "not of the type number"),

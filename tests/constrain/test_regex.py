@@ -200,9 +200,9 @@ def test_patterns_may_not_be_huge(pattern: str) -> None:
     ("pattern", "message"),
     [
         ("^(?:ab?){1,99999}$", "written out"),
-        ("^(?:a|b)*a(?:a|b){20}$", "takes more than 1,500,000 steps"),
-        ("(?<=a[ab]{20})c", "takes more than 1,500,000 steps"),
-        ("^" + "".join(f"(?=.*{char})" for char in "abcdefghijklmnopqrst"), "takes more than 1,500,000 steps"),
+        ("^(?:a|b)*a(?:a|b){20}$", "takes more than 1,000,000 steps"),
+        ("(?<=a[ab]{20})c", "takes more than 1,000,000 steps"),
+        ("^" + "".join(f"(?=.*{char})" for char in "abcdefghijklmnopqrst"), "takes more than 1,000,000 steps"),
         (r"^[^\W\d_]{1,999}$", "more than 100,000 automaton states"),
         ("|".join(map(chr, range(0x4E00, 0x5600))).replace("|", "a|"), "distinguishes 2,052 kinds of characters"),
     ],

@@ -155,7 +155,7 @@ def test_regexes_are_checked_at_once_and_take_flags() -> None:
     assert Regex("a").dumps("a") == Regex("a").parse("a") == "a"
     assert Regex("a", "i").describe() == "regex 'a' with flags 'i'"
     with pytest.raises(UnsupportedError):
-        Regex("(?=a)b")
+        Regex(r"(a)\1")
     with pytest.raises(SpecError):
         Regex("a(")
 
@@ -209,3 +209,9 @@ def test_explain_names_bounds_and_extremes() -> None:
 def test_surrogates_are_no_text() -> None:
     spec: Spec = Regex(".*")
     assert not spec.accepts("\ud800")
+
+
+def test_an_integer_that_python_does_not_print_has_no_text() -> None:
+    for value in (10**5000, [10**5000], {"a": 10**5000}):
+        with pytest.raises(SpecError, match="an integer of too many digits is not a value that the schema allows"):
+            JsonSchema(True).dumps(value)

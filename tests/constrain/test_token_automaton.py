@@ -15,7 +15,18 @@ from constrain.token_automaton import UNREACHABLE, TokenAutomaton, lift
 from constrain.vocabulary import Vocabulary
 
 PATTERNS = ["(ab|ba)*c?", "a{2,5}b", "[abc]*aa[abc]*", "(a|bc){0,3}", "abcabc", "x", "", "(ab)*", "a*b*c*"]
-token = st.text("abcx", min_size=1, max_size=4).map(str.encode)
+PATTERNS += [".*b", "a[^a]{0,2}", "[^a]*a[^\u00e9]*", "(\u00e9|a)*\u20ac?", "[\u20ac-\U0001f600]*a"]
+CHARACTERS = "abcx\u00e9\u20ac\U0001f600"
+token = st.one_of(
+    st.text("abcx", min_size=1, max_size=4).map(str.encode),
+    st.builds(
+        lambda text, begin, end: text.encode()[begin : len(text.encode()) - end] or b"a",
+        st.text(CHARACTERS, min_size=1, max_size=4),
+        st.integers(0, 3),
+        st.integers(0, 3),
+    ),
+    st.binary(min_size=1, max_size=3),
+)
 vocabularies = st.lists(st.one_of(token, st.none()), min_size=1, max_size=12).map(
     lambda tokens: Vocabulary([*tokens, b"a", None, None], [len(tokens) + 1, len(tokens) + 2])
 )

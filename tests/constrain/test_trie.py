@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constrain.trie import Trie
+from constrain.trie import GROUPS, Trie
 
 TOKENS = st.lists(st.none() | st.text("ab\u00e9", max_size=5).map(str.encode) | st.binary(max_size=3), max_size=30)
 
@@ -65,6 +65,31 @@ def test_a_walk_down_the_levels_spells_every_token(tokens: list[bytes | None]) -
         nodes = slice(trie.level[depth], trie.level[depth + 1])
         spelled[nodes] = spelled[trie.parent[nodes]] + np.array([bytes([b]) for b in trie.byte[nodes]], dtype=object)
     assert [spelled[n] if n >= 0 else None for n in trie.node_of_token] == [token or None for token in tokens]
+
+
+@settings(deadline=None)
+@given(TOKENS)
+def test_tokens_in_sequence_are_sorted_and_those_below_a_node_are_a_range(tokens: list[bytes | None]) -> None:
+    trie = Trie.build(tokens)
+    _, number = naive(tokens)
+    assert trie.sequence.tolist() == sorted(
+        (i for i, token in enumerate(tokens) if token), key=lambda i: tokens[i] or b""
+    )
+    for prefix, node in number.items():
+        inside = [i for i in trie.sequence.tolist() if (tokens[i] or b"").startswith(prefix)]
+        begin = int(trie.begin[node])
+        assert trie.sequence[begin : begin + len(inside)].tolist() == inside
+    assert trie.begin[-1] == len(trie.sequence)
+
+
+@settings(deadline=None)
+@given(TOKENS)
+def test_groups_below_a_node_are_those_of_the_bytes_that_may_follow(tokens: list[bytes | None]) -> None:
+    trie = Trie.build(tokens)
+    _, number = naive(tokens)
+    for prefix, node in number.items():
+        following = {byte for token in tokens if token and token.startswith(prefix) for byte in token[len(prefix) :]}
+        assert int(trie.below[node]) == sum(1 << group for group in {int(GROUPS[byte]) for byte in following})
 
 
 def test_types_are_as_documented_and_arrays_are_read_only() -> None:

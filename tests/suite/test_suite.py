@@ -11,10 +11,13 @@ import typer
 from typer.testing import CliRunner
 
 from constrain.errors import LimitError, SpecError, UnsatisfiableError
+from constrain.formats import FORMATS
+from constrain.json_keywords import ANNOTATIONS, KEYWORDS
 from constrain.specs import JsonSchema
 from tests.bench import suite
 from tests.constrain.json_judge import repeats_a_name, same, spellings, verdict_of
 from tests.suite import verdicts
+from tests.suite.departures import NOTES, departures
 from tests.suite.official import DIALECTS, PARTS, Group, checkout, groups, remotes
 from tests.suite.report import support_page
 from tests.suite.verdicts import Verdict, judge_group, judge_instance
@@ -145,10 +148,17 @@ def test_the_command_counts_details_and_writes_the_page(tmp_path: Path) -> None:
     assert [each["group"] for each in found["wrong"]] == ["what | is this"] * 2
     text = page.read_text()
     assert "| draft2020-12 | main | 5 | 3 | 0 | 0 | 2 | 0 | 0 | 60.0% |" in text
-    assert "**2 of 4**" in text
+    assert "**2 of 4**: 2 refused" in text
     assert "what \\| is this" in text
     assert "REFUSED: main draft2020-12 / type.json" in CliRunner().invoke(app, [*arguments, "--details"]).stdout
     assert "2" in CliRunner().invoke(app, [*arguments, "--files", "format"]).stdout
+
+
+def test_the_page_has_every_keyword_and_format() -> None:
+    page = "\n".join(departures())
+    assert NOTES.keys() <= KEYWORDS.keys()
+    assert all(f"| `{keyword}` | " in page for keyword in KEYWORDS)
+    assert all(f"`{name}`" in page for name in (*FORMATS, *ANNOTATIONS))
 
 
 def test_the_page_says_when_all_is_right() -> None:

@@ -1,0 +1,111 @@
+"""Rules given directly, against a naive judge that derives all short texts."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from constrain.context_free import Body, Choice, Reference, Repetition, Rules, Sequenced, Terminal, components
+from constrain.errors import SpecError
+from constrain.expression import compile_expression, literal
+from constrain.unrolling import unroll
+
+LENGTH = 6
+
+
+def letter(char: str) -> Terminal:
+    return Terminal(char, compile_expression(literal(char.encode())))
+
+
+def derived(body: Body, known: dict[str, frozenset[str]]) -> frozenset[str]:
+    """The texts of at most `LENGTH` letters that a body derives, given such texts of the rules."""
+    match body:
+        case Terminal(label, _):
+            return frozenset({label})
+        case Reference(rule):
+            return known[rule]
+        case Choice(parts):
+            return frozenset().union(*(derived(part, known) for part in parts))
+        case Sequenced(parts):
+            found = frozenset({""})
+            for part in parts:
+                found = frozenset(a + b for a in found for b in derived(part, known) if len(a + b) <= LENGTH)
+            return found
+        case Repetition(part, low, high):
+            once, layer, found = derived(part, known), frozenset({""}), frozenset[str]()
+            for count in range(LENGTH + low + 1 if high is None else high + 1):
+                found |= layer if count >= low else frozenset()
+                layer = frozenset(a + b for a in layer for b in once if len(a + b) <= LENGTH)
+            return found
+
+
+def all_texts(rules: Rules) -> frozenset[str]:
+    known = dict.fromkeys(rules.bodies, frozenset[str]())
+    while True:
+        more = {name: derived(body, known) for name, body in rules.bodies.items()}
+        if more == known:
+            return known[rules.start]
+        known = more
+
+
+def random_body(rng: random.Random, size: int) -> Body:
+    if size <= 1:
+        return Reference(rng.choice("XYZ")) if rng.random() < 0.5 else letter(rng.choice("abc"))
+    kind, cut = rng.random(), rng.randint(1, size - 1)
+    if kind < 0.15:
+        return Repetition(random_body(rng, size - 1), rng.randint(0, 1), rng.choice([1, 2, None]))
+    pair = random_body(rng, cut), random_body(rng, size - cut)
+    return Sequenced(pair) if kind < 0.75 else Choice(pair)
+
+
+def random_rules(seed: int) -> Rules:
+    """A grammar of three rules; those that mean nothing are drawn again."""
+    rng = random.Random(seed)
+    while True:
+        bodies: dict[str, Body] = {
+            name: Choice((random_body(rng, rng.randint(1, 5)), random_body(rng, rng.randint(1, 3)))) for name in "XYZ"
+        }
+        try:
+            return Rules("X", bodies)
+        except SpecError:
+            continue
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_rules(seed: int) -> None:
+    rules = random_rules(seed)
+    expected = all_texts(rules)
+    found = unroll(rules, max_depth=LENGTH)
+    assert {word.decode() for word in found.automaton.words(LENGTH)} == expected
+    shallow = unroll(rules, max_depth=0)
+    assert {word.decode() for word in shallow.automaton.words(LENGTH)} <= expected
+    if shallow.depth is None:
+        assert shallow.automaton == found.automaton
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1000, 1600))
+def test_many_random_rules(seed: int) -> None:
+    test_random_rules(seed)
+
+
+def test_ignored_terminals_stand_anywhere_but_inside() -> None:
+    rules = Rules("X", {"X": Sequenced((letter("ab"), Repetition(letter("c"), 0, 1)))}, (letter("_"),))
+    found = {word.decode() for word in unroll(rules).automaton.words(4)}
+    assert found == {"ab", "_ab", "ab_", "abc", "__ab", "_ab_", "ab__", "_abc", "ab_c", "abc_"}
+
+
+def test_rules_that_refer_to_nothing_or_derive_nothing() -> None:
+    with pytest.raises(SpecError, match="rule `Y` is not defined"):
+        Rules("X", {"X": Reference("Y")})
+    with pytest.raises(SpecError, match="no rule `Y` to start from"):
+        Rules("Y", {"X": letter("a")})
+    with pytest.raises(SpecError, match="rule `X` derives no finite text"):
+        Rules("X", {"X": Sequenced((letter("a"), Reference("X")))})
+    with pytest.raises(SpecError, match="alternative of itself by way of Y"):
+        Rules("X", {"X": Choice((Reference("Y"), letter("a"))), "Y": Reference("X")})
+
+
+def test_components_come_after_what_they_lead_to() -> None:
+    assert components({1: [2], 2: [1, 3], 3: [3], 4: [2]}) == [[3], [1, 2], [4]]
