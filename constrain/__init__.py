@@ -23,12 +23,18 @@ if TYPE_CHECKING:
     from constrain.errors import UnsatisfiableError as UnsatisfiableError
     from constrain.errors import UnsupportedError as UnsupportedError
     from constrain.errors import VocabularyError as VocabularyError
+    from constrain.replies import FreeText as FreeText
+    from constrain.replies import Tagged as Tagged
     from constrain.specs import Choice as Choice
     from constrain.specs import JsonSchema as JsonSchema
     from constrain.specs import PythonType as PythonType
     from constrain.specs import Regex as Regex
     from constrain.specs import Spec as Spec
     from constrain.specs import as_spec as as_spec
+    from constrain.template import Template as Template
+    from constrain.text_lengths import Text as Text
+    from constrain.tool_calls import ToolCall as ToolCall
+    from constrain.tool_calls import ToolCalls as ToolCalls
     from constrain.vocabulary import Vocabulary as Vocabulary
 
 _HOME = {
@@ -43,7 +49,11 @@ _HOME = {
         "UnsupportedError",
         "VocabularyError",
     ),
+    "constrain.replies": ("FreeText", "Tagged"),
     "constrain.specs": ("Choice", "JsonSchema", "PythonType", "Regex", "Spec", "as_spec"),
+    "constrain.template": ("Template",),
+    "constrain.text_lengths": ("Text",),
+    "constrain.tool_calls": ("ToolCall", "ToolCalls"),
     "constrain.vocabulary": ("Vocabulary",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

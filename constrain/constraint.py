@@ -19,6 +19,7 @@ from constrain.lattice import Lattice
 from constrain.recent import Recent
 from constrain.specs import Spec, as_spec
 from constrain.token_automaton import UNREACHABLE, Links, TokenAutomaton, lift
+from constrain.token_lengths import lift_windows, limits_of
 from constrain.vocabulary import Vocabulary
 
 __all__ = ["Constraint", "as_vocabulary", "compile"]
@@ -47,7 +48,13 @@ class Constraint:
 
     @cached_property
     def singular(self) -> NDArray[np.bool_]:
-        """bool `[S + 1]`: only one text can follow from this state (*done* included: the empty one)."""
+        """bool `[S + 1]`: only one text can follow from this state (*done* included: the empty one).
+
+        Where tokens are counted, states are not those of the text, and of *done* alone this is known.
+        """
+        if limits_of(self.spec):
+            only_done: NDArray[np.bool_] = np.arange(self.tokens.done + 1) == self.tokens.done
+            return only_done
         automaton = self.spec.automaton
         width = np.bincount(automaton.byte_class, minlength=automaton.table.shape[1])
         ways = (automaton.table >= 0) @ width
@@ -119,11 +126,16 @@ class Constraint:
 
     @property
     def _fingerprint(self) -> str:
-        return f"{self.spec.automaton.fingerprint}:{self.vocabulary.fingerprint}"
+        return ":".join((*_language(self.spec), self.vocabulary.fingerprint))
+
+
+def _language(spec: Spec) -> tuple[str, ...]:
+    """What tells the sets of outputs of two specs apart, over the same vocabulary."""
+    return spec.automaton.fingerprint, *(limit.fingerprint for limit in limits_of(spec))
 
 
 _lock = threading.Lock()
-_lifted: Recent[tuple[str, str], TokenAutomaton] = Recent(_CACHE_BYTES, lambda tokens: tokens.bytes)
+_lifted: Recent[tuple[str, ...], TokenAutomaton] = Recent(_CACHE_BYTES, lambda tokens: tokens.bytes)
 _vocabularies: WeakKeyDictionary[Any, Vocabulary] = WeakKeyDictionary()
 
 
@@ -134,10 +146,11 @@ def compile(spec: Any, tokenizer: Any) -> Constraint:
     the spec and of `Vocabulary.from_tokenizer`.
     """
     spec, vocabulary = as_spec(spec), as_vocabulary(tokenizer)
-    key = (spec.automaton.fingerprint, vocabulary.fingerprint)
+    key = (*_language(spec), vocabulary.fingerprint)
     tokens = _lifted.get(key)
     if tokens is None:
-        tokens = lift(spec.automaton, vocabulary)
+        limits = limits_of(spec)
+        tokens = lift_windows(limits, vocabulary) if limits else lift(spec.automaton, vocabulary)
         tokens = _lifted.add(key, tokens)
     if int(tokens.distance[0]) == UNREACHABLE:
         raise UnsatisfiableError(

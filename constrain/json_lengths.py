@@ -48,10 +48,13 @@ def counted(character: Automaton, lengths: Intervals, *, quotes: bool = False) -
     row = np.where(alive, place[character.table[inner]], 0)
     table = np.arange(last + 1)[:, None, None] * width + row
     table = np.where(alive, table, -1)  # [last + 1, width, classes]
-    if any(high is None for _, high in lengths):
-        table[last][row == width] = last * width
-    else:
+    if not any(high is None for _, high in lengths):
         table[last] = -1
+    elif last:
+        table[last] = -1
+        table[last, 0] = table[last - 1, 0]  # one more character always leads here, so one copy reads it
+    else:
+        table[0][row == width] = 0
     accepting = np.zeros((last + 1, width), np.bool_)
     for low, high in lengths:
         accepting[low : None if high is None else high + 1, 0] = True

@@ -57,7 +57,9 @@ def type_schema(adapter: TypeAdapter[Any]) -> dict[str, Any]:
 
 def plain_value(adapter: TypeAdapter[Any], value: Any) -> Any:
     """`value` as JSON's own types, without the members that were left out when it was made."""
-    return to_jsonable_python(_with_numbers(adapter.dump_python(value, by_alias=True, exclude_unset=True)))
+    return to_jsonable_python(
+        _with_numbers(adapter.dump_python(value, by_alias=True, exclude_unset=True, warnings=False))
+    )
 
 
 def _with_numbers(value: Any) -> Any:

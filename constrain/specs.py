@@ -99,6 +99,57 @@ class Spec(ABC):
         ]
         return "\n".join(lines + [f"  bounded:        {note}" for note in self.bounded])
 
+    def __or__(self, other: Any) -> Spec:
+        """The texts of either; the value is that of the first one that accepts the text."""
+        from constrain.algebra import either
+
+        return either(self, other)
+
+    def __ror__(self, other: Any) -> Spec:
+        from constrain.algebra import either
+
+        return either(other, self)
+
+    def __and__(self, other: Any) -> Spec:
+        """The texts of both; the value is that of the left one."""
+        from constrain.algebra import both
+
+        return both(self, other)
+
+    def __rand__(self, other: Any) -> Spec:
+        from constrain.algebra import both
+
+        return both(other, self)
+
+    def __invert__(self) -> Spec:
+        """The well-formed texts that this one does not accept."""
+        from constrain.algebra import complement
+
+        return complement(self)
+
+    def __add__(self, other: Any) -> Spec:
+        """A text of each, one after the other; the value is the tuple of all values."""
+        from constrain.algebra import joined
+
+        return joined(self, other)
+
+    def __radd__(self, other: Any) -> Spec:
+        from constrain.algebra import joined
+
+        return joined(other, self)
+
+    def optional(self) -> Spec:
+        """The empty text, which stands for None, or a text of this."""
+        from constrain.algebra import maybe
+
+        return maybe(self)
+
+    def repeat(self, low: int = 0, high: int | None = None) -> Spec:
+        """Between `low` and `high` (None: no limit) texts of this, one after the other; the value is a list."""
+        from constrain.algebra import repetition
+
+        return repetition(self, low, high)
+
     def _checked(self, value: Any, text: str) -> str:
         if not self.accepts(text):
             raise SpecError(f"{value!r} does not satisfy {self.describe()}")

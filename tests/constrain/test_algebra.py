@@ -258,7 +258,6 @@ def test_tokens_are_counted_of_whole_outputs_only() -> None:
         either(ten, EVEN)
 
 
-@pytest.mark.skipif(not hasattr(Spec, "repeat"), reason="the operators are methods of Spec")
 class TestOperators:
     """`|`, `&`, `~`, `+`, `optional` and `repeat` on any spec, with anything that stands for one on either side."""
 

@@ -198,15 +198,14 @@ def test_limits_are_named() -> None:
     with pytest.raises(LimitError, match="at most 1,000,000 characters"):
         Grammar('start: "a"\n' + "// more\n" * 130_000)
     with pytest.raises(LimitError, match=r"nested \d+ deep") as caught:
-        Grammar('start: "a" | "(" start ")" | "[" start "]" start', max_depth=20).automaton
+        Grammar('start: "a" | "(" start ")" | "[" start "]" start', max_depth=20).accepts("a")
     assert caught.value.limit == 100_000
 
 
 def test_all_texts_nest_too_deep() -> None:
     grammar = Grammar(
-        'start: "(" inner ")"\ninner: "[" start "]" | "<" other ">"\nother: "{" start "}" | inner inner | deep\ndeep: "x" deep "y" | other "z" | "w" ',
-        max_depth=0,
+        'start: "(" x ")"\nx: "[" y "]"\ny: "<" x ">" | "{" z "}"\nz: "!" y "?" | "." x "." | "w"', max_depth=0
     )
     with pytest.raises(UnsatisfiableError, match="max_depth=0") as caught:
-        grammar.automaton
+        grammar.accepts("")
     assert "larger max_depth" in str(caught.value)

@@ -279,7 +279,6 @@ def ignorant() -> Any:
     return from_transformers(tiny_model(vocab_size=len(tokenizer), canvas_length=24, eos_token_id=[1]), tokenizer)
 
 
-@pytest.mark.skipif(not hasattr(Spec, "repeat"), reason="compiling knows of numbers of tokens with the operators")
 class TestOutputs:
     """What is compiled and decoded has the lengths that were asked for."""
 
