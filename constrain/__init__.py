@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from constrain.errors import UnsatisfiableError as UnsatisfiableError
     from constrain.errors import UnsupportedError as UnsupportedError
     from constrain.errors import VocabularyError as VocabularyError
+    from constrain.grammar import Grammar as Grammar
     from constrain.replies import FreeText as FreeText
     from constrain.replies import Tagged as Tagged
     from constrain.specs import Choice as Choice
@@ -50,6 +51,7 @@ _HOME = {
         "VocabularyError",
     ),
     "constrain.replies": ("FreeText", "Tagged"),
+    "constrain.grammar": ("Grammar",),
     "constrain.specs": ("Choice", "JsonSchema", "PythonType", "Regex", "Spec", "as_spec"),
     "constrain.template": ("Template",),
     "constrain.text_lengths": ("Text",),

@@ -50,9 +50,7 @@ class Automaton:
         return Automaton(*minimal(table, byte_class, accepting, start))
 
     @staticmethod
-    def from_minimal_table(
-        table: Ints, byte_class: NDArray[np.uint8], accepting: Bools, start: int = 0
-    ) -> Automaton:
+    def from_minimal_table(table: Ints, byte_class: NDArray[np.uint8], accepting: Bools, start: int = 0) -> Automaton:
         """The same for a table whose reachable states are known to be all different, and none of them dead."""
         return Automaton(*canonical(table, byte_class, accepting, start))
 
@@ -95,7 +93,7 @@ class Automaton:
 
     def step(self, state: int, data: bytes) -> int:
         """The state after reading `data` from `state`, or -1."""
-        table, byte_class = memoryview(self.table), self.byte_class.tobytes()  # which numpy is slower to look into
+        table, byte_class = self.table.data, self.byte_class.tobytes()  # in which looking up is faster than in arrays
         for byte in data:
             if state < 0:
                 break

@@ -41,7 +41,7 @@ _AboutParts: TypeAlias = MemberIs | MembersAre | ItemIs | ItemsAre | Containing
 @dataclass(frozen=True)
 class Limits:
     """Up to where the automaton counts: the `length` of strings, also `beside_pattern` or a format, whose automata
-    multiply with it; and how many `items` or members there may be. How many there must be it always counts.
+    multiply with it; and how many `items` or members there may be. What there must be it always counts.
     """
 
     length: int
@@ -99,7 +99,7 @@ class Doubts:
         match each:
             case Unique():
                 return "uniqueItems"
-            case LengthFrom(low) if low - (not positive) > longest:
+            case LengthFrom(low) if not positive and low - 1 > longest:
                 return f"lengths above {longest}"
             case CountFrom(low) if not positive and low - 1 > most:
                 return f"maxItems above {self.limits.items}"

@@ -59,20 +59,20 @@ def counted(character: Automaton, lengths: Intervals, *, quotes: bool = False) -
     for low, high in lengths:
         accepting[low : None if high is None else high + 1, 0] = True
     arrays = table.reshape(-1, table.shape[2]).astype(np.int32), character.byte_class, accepting.reshape(-1)
-    build = Automaton.from_minimal_table if lengths else Automaton.from_table
-    return build(*(_quoted(*arrays) if quotes else arrays))
+    if not lengths:
+        return Automaton.from_table(*arrays)
+    return _quoted(*arrays) if quotes else Automaton.from_minimal_table(*arrays)
 
 
 def between_quotes(content: Automaton) -> Automaton:
     """`{"c" : c in content}`, for contents in which no accepted text goes on with a quote."""
-    build = Automaton.from_table if content.is_empty() else Automaton.from_minimal_table
-    return build(*_quoted(content.table, content.byte_class, content.accepting))
+    return content if content.is_empty() else _quoted(content.table, content.byte_class, content.accepting)
 
 
-def _quoted(
-    table: NDArray[np.int32], byte_class: NDArray[np.uint8], accepting: NDArray[np.bool_]
-) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.bool_]]:
-    """The same between quotes; where a text may end, its closing quote is the only one."""
+def _quoted(table: NDArray[np.int32], byte_class: NDArray[np.uint8], accepting: NDArray[np.bool_]) -> Automaton:
+    """The same, of a table that is minimal as far as it can be reached; where a text may end, its closing quote is the
+    only one.
+    """
     states = len(table)
     quote = int(byte_class[_QUOTE])
     if np.count_nonzero(byte_class == quote) > 1:  # it gets a class of its own
@@ -83,7 +83,8 @@ def _quoted(
     shifted = np.full((states + 2, table.shape[1]), -1, np.int32)
     shifted[1:-1] = np.where(table >= 0, table + 1, -1)
     shifted[1:-1, quote][accepting] = states + 1
-    shifted[0, quote] = 1
     ends = np.zeros(states + 2, np.bool_)
     ends[-1] = True
-    return shifted, byte_class, ends
+    repeats = bool((shifted[:, quote] == 1).any())  # then a state may be what the start is, in the midst of an escape
+    shifted[0, quote] = 1
+    return (Automaton.from_table if repeats else Automaton.from_minimal_table)(shifted, byte_class, ends)

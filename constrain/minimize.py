@@ -54,7 +54,7 @@ def minimal(table: Table, byte_class: NDArray[np.uint8], accepting: Bools, start
 
 
 def canonical(table: Table, byte_class: NDArray[np.uint8], accepting: Bools, start: int) -> Arrays:
-    """The same as `minimal`, faster, for tables in which no two states that can be reached are equivalent or useless."""
+    """The same as `minimal` and faster, of a table whose reachable states are useful and not equivalent."""
     table, byte_class = _in_byte_order(table, byte_class)
     sequence = breadth_first(start, *_Runs.of(table).successors(len(table)))
     table = _renumbered(sequence, table)

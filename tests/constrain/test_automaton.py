@@ -207,3 +207,19 @@ def test_a_product_has_a_budget_too() -> None:
     a, b = (compile_expression(repeat(literal(b"a" * n))) for n in (97, 89))
     with pytest.raises(LimitError, match="combining two automata of 97 and 89 states"):
         combine(a, b, np.logical_or, max_states=1000)
+
+
+def test_rows_are_the_table_byte_by_byte() -> None:
+    automaton = compile_expression(repeat(literal(b"ab"), 0, 3))
+    expected = automaton.table[:, automaton.byte_class].tolist()
+    assert list(automaton.rows) == expected
+    assert len(automaton.rows) == len(expected)
+    assert automaton.rows[-1] == expected[-1]
+    assert automaton.rows[1:3] == expected[1:3]
+
+
+def test_a_large_automaton_is_walked_without_rows() -> None:
+    automaton = compile_expression(repeat(literal(b"a"), 0, 20_000))
+    assert automaton.accepts(b"a" * 20_000)
+    assert not automaton.accepts(b"a" * 20_001)
+    assert "rows" not in vars(automaton)

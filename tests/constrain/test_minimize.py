@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from constrain import minimize
 from constrain.automaton import Automaton
-from constrain.minimize import minimal, useful
+from constrain.minimize import canonical, minimal, useful
 
 CLASSES = 3
 BYTE_CLASS = np.arange(256).astype(np.uint8) % CLASSES
@@ -60,6 +60,17 @@ def test_a_minimal_table_is_that_of_moore(case: Case) -> None:
     assert accepting.tolist() == final
     assert len({column.tobytes() for column in table.T}) == table.shape[1], "no two byte classes are alike"
     assert np.unique(byte_class, return_index=True)[1].tolist() == sorted(np.unique(byte_class, return_index=True)[1])
+
+
+@given(tables(), st.data())
+@settings(max_examples=300, deadline=None)
+def test_a_table_without_equivalent_states_only_needs_numbering(case: Case, data: st.DataObject) -> None:
+    expected = minimal(case[0], BYTE_CLASS, *case[1:])
+    table, byte_class, accepting = expected
+    place = np.array(data.draw(st.permutations(range(len(table)))))  # state q becomes place[q]
+    renamed = np.append(place, -1)[table].astype(np.int32)
+    found = canonical(renamed[np.argsort(place)], byte_class, accepting[np.argsort(place)], int(place[0]))
+    assert all((one == other).all() for one, other in zip(found, expected, strict=True))
 
 
 @given(tables())

@@ -125,6 +125,11 @@ def declared_names(schema: Any) -> set[str]:
     return here.union(*map(declared_names, schema.values()))
 
 
+def exactly(number: str) -> Decimal | int:
+    value = Decimal(number)
+    return int(value) if value == value.to_integral_value() else value
+
+
 def fits_schema(schema: Any, exact: bool, text: str, value: Any) -> bool:
     """Whether `jsonschema` finds `text` valid, whichever of two members with the same free name a reader takes.
 
@@ -140,7 +145,7 @@ def fits_schema(schema: Any, exact: bool, text: str, value: Any) -> bool:
     readings = [
         json.loads(text, object_pairs_hook=members),
         json.loads(text, object_pairs_hook=lambda pairs: dict(reversed(pairs))),
-        json.loads(text, parse_float=Decimal),
+        json.loads(text, parse_float=exactly),
     ]
     if exact:
         assert value == readings[0]
