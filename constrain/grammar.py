@@ -21,9 +21,12 @@ DEEPEST = 1_000  # a larger `max_depth` is a mistake
 class Grammar(Spec):
     """The texts that the rule `start` of a grammar in Lark's language derives; a value is the text itself.
 
-    They are the texts that `lark.Lark(text, parser="earley", lexer="dynamic_complete")` parses: a terminal is the set
-    of its texts, wherever a lexer would end it, and texts of `%ignore` may stand before, between and after terminals,
-    any number of them. Recursion at the beginnings and ends of rules is exact, as are operators with operands on both
+    A terminal is the set of its texts, wherever a lexer would end it, and texts of `%ignore` may stand before, between
+    and after terminals, any number of them. These are the texts that `lark.Lark(text, parser="earley",
+    lexer="dynamic_complete")` parses, and some more in two cases: of `/a|ab/` Lark never finds `ab`, since it takes the
+    first alternative that matches, and it skips what is ignored greedily even where a terminal begins with it.
+
+    Recursion at the beginnings and ends of rules is exact, as are operators with operands on both
     sides. Rules that nest, as brackets do, may lie within each other `max_depth` times; the default is as deep as 4,000
     states allow. `bounded` reports it, as does `max_depth` once the grammar is compiled (None: nothing is left out).
 

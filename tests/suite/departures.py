@@ -24,12 +24,13 @@ which `dumps` writes, within these bounds:
 
 - **Order.** Members come in the order in which the schema and those applied in its place first name them, then those
   that are only required, then others. `member_order="any"` admits any order, of up to {json_members.MAX_ANY_ORDER}
-  members.
+  members. In large schemas, members whose constants tell alternatives apart come first, and `spec.bounded` says so.
 - **Spelling.** Names that are listed, and strings of which more is asked than a length, are spelled without needless
   escapes; other strings in every way that JSON has. Numbers of which something is asked are plain decimals without
   superfluous zeros in front, or scientific with one digit before the point. There is no white space around a document.
 - **Depth.** Values of which nothing is said, and recursion, are nested up to a depth that is chosen by what it costs,
-  or given as `max_depth`; `spec.bounded` and `explain` tell it.
+  or given as `max_depth`; `spec.bounded` and `explain` tell it. Where definitions multiply, that bounds all arrays and
+  objects.
 - **Repeated names** among additional members are found by the check on the finished text.
 - **Size.** A schema has up to {json_keywords.MAX_VALUES:,} values, {json_keywords.MAX_CHARACTERS:,} characters and
   {json_keywords.MAX_DEPTH} levels. What needs too large an automaton is refused by `LimitError`.
