@@ -18,15 +18,20 @@ __all__ = ["Plan", "depths_of", "plans_of", "size_of"]
 
 _STEPS: Final = (
     *(("recursion", 300_000), ("free", 300_000)),
-    *(("recursion", 60_000), ("free", 60_000)),
+    *(("recursion", 60_000), ("free", 120_000)),
     *(("recursion", 30_000), ("recursion", 10_000), ("recursion", 5_000)),
-    *(("free", 5_000), ("recursion", 5_000), ("recursion", 5_000), ("recursion", 5_000)),
+    *(("free", 8_000), ("recursion", 5_000), ("recursion", 5_000), ("recursion", 5_000)),
     *(("free", 1_600), ("free", 1_600)),
 )
 """What becomes deeper by one level, step by step, and up to how many states that is worth it. Recursion is what the
 schema asks for; free values double the states with each level, and are seldom deep.
 """
 
+
+_CHEAP: Final = 1.1
+"""What makes an automaton larger by no more than a tenth is worth it, up to `_MOST` states."""
+
+_MOST: Final = 300_000
 
 HOPELESS: Final = 10_000_000
 """Estimates are not that wrong."""
@@ -74,11 +79,14 @@ def depths_of(graph: Graph) -> list[tuple[int, int]]:
     """The depths of recursion and of free values to try, the preferred ones last: those before are cheaper."""
     depth = free = 0
     found = [(depth, free)]
+    known = size_of(graph, depth, free)
     for what, budget in _STEPS:
         if not (graph.recursive if what == "recursion" else graph.free):
             continue
         deeper = (depth + 1, free) if what == "recursion" else (depth, free + 1)
-        if size_of(graph, *deeper) <= budget:
+        size = size_of(graph, *deeper)
+        if size <= budget or size <= min(_CHEAP * known, _MOST):
+            known = size
             depth, free = deeper
             found.append(deeper)
     return found
