@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from constrain.constraint import Constraint as Constraint
     from constrain.constraint import compile as compile
     from constrain.engine.model import Model as Model
+    from constrain.engine.model import Ranking as Ranking
     from constrain.engine.model import Result as Result
     from constrain.engine.model import from_transformers as from_transformers
     from constrain.engine.model import load as load
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "constrain.constraint": ("Constraint", "compile"),
-    "constrain.engine.model": ("Model", "Result", "from_transformers", "load"),
+    "constrain.engine.model": ("Model", "Ranking", "Result", "from_transformers", "load"),
     "constrain.engine.stopping": ("StopRule",),
     "constrain.errors": (
         "ConstrainError",

@@ -21,7 +21,7 @@ from constrain.engine.refine import refine
 from constrain.engine.seams import Denoiser
 from constrain.engine.stopping import StopRule
 from constrain.errors import ConstrainError, SpecError, UnsatisfiableError
-from constrain.specs import Choice, PythonType, Spec
+from constrain.specs import Choice, Spec, as_spec
 from constrain.vocabulary import Vocabulary
 
 __all__ = ["Alternatives", "Ranking", "rank"]
@@ -103,15 +103,9 @@ class Alternatives:
 
         Nothing behind the end of the longest text has any weight but 1, so no more of the canvas is read.
         """
-        longest = [constraint.longest for constraint in self.constraints]
-        length = min([len(logits)] + [len(logits) if tokens is None else tokens + 1 for tokens in [_most(longest)]])
+        length = min((self.whole.longest or len(logits)) + 1, len(logits))
         canvas = TokenConstraints(self.constraints, device=logits.device).canvas(length, budget)
         return canvas.posterior(logits[:length].expand(len(self.options), -1, -1)).log_z
-
-
-def _most(counts: Sequence[int | None]) -> int | None:
-    known = [count for count in counts if count is not None]
-    return max(known) if len(known) == len(counts) else None
 
 
 def _listed(options: Any) -> tuple[Spec, list[tuple[Any, Spec]]]:
@@ -125,7 +119,7 @@ def _listed(options: Any) -> tuple[Spec, list[tuple[Any, Spec]]]:
         raise SpecError(
             f"{options!r} lists no options", hint="give a list of strings, a Choice, a Literal, or an enumeration"
         )
-    return PythonType(options), [(value, PythonType(Literal[value])) for value in values]
+    return as_spec(options), [(value, as_spec(Literal[value])) for value in values]
 
 
 def rank(

@@ -10,6 +10,7 @@ from typing import Any, TypedDict, Unpack, cast, overload
 import torch
 
 from constrain.constraint import Constraint, compile
+from constrain.engine.choosing import Alternatives, Ranking, rank
 from constrain.engine.diffusion_gemma import DiffusionGemma, Settings
 from constrain.engine.posterior import TokenConstraints
 from constrain.engine.prompts import Batch, Message, Prompt, is_batch, prompt_ids
@@ -22,7 +23,7 @@ from constrain.engine.unconstrained import Unconstrained
 from constrain.errors import ConstrainError, SpecError, UnsatisfiableError, UnsupportedError, VocabularyError
 from constrain.vocabulary import Vocabulary
 
-__all__ = ["Batch", "Message", "Model", "Options", "Prompt", "Result", "from_transformers", "load"]
+__all__ = ["Batch", "Message", "Model", "Options", "Prompt", "Ranking", "Result", "from_transformers", "load"]
 
 MAX_CANVASES = 16
 """How far the default budget of a spec goes, unless the checkpoint's own goes further."""
@@ -155,6 +156,51 @@ class Model:
         runs = self._run(prompt, spec, every_pass=True, **options)
         return runs if is_batch(prompt) else (results[0] for results in runs)
 
+    @overload
+    def choose(self, prompt: Prompt, options: Any, *, max_passes: int = 1, seed: int | None = 0) -> Ranking: ...
+    @overload
+    def choose(self, prompt: Batch, options: Any, *, max_passes: int = 1, seed: int | None = 0) -> list[Ranking]: ...
+    def choose(
+        self, prompt: Prompt | Batch, options: Any, *, max_passes: int = 1, seed: int | None = 0
+    ) -> Ranking | list[Ranking]:
+        """The probability of each option, or those for each prompt: the exact posterior of the pass that decides.
+
+        `options` are strings, bare, or a `Choice`, a Literal or an enumeration (as JSON); each fits a canvas. Like all
+        that a pass predicts, the probabilities are of the checkpoint's temperature in it, and of the seed's noise.
+        """
+        if max_passes < 1:
+            raise SpecError(f"max_passes must be at least 1, got {max_passes}")
+        alternatives = Alternatives.of(options, self.vocabulary)
+        if not is_batch(prompt):
+            return self._rank([self._choice_row(cast(Prompt, prompt), alternatives)], alternatives, max_passes, seed)[0]
+        rows: list[_Row | ConstrainError] = []
+        for each in prompt:
+            try:
+                rows.append(self._choice_row(each, alternatives))
+            except ConstrainError as error:
+                rows.append(error)
+        ranked = iter(self._rank([row for row in rows if isinstance(row, _Row)], alternatives, max_passes, seed))
+        return [next(ranked) if isinstance(row, _Row) else Ranking(error=row) for row in rows]
+
+    def _choice_row(self, prompt: Prompt, alternatives: Alternatives) -> _Row:
+        row = self._row(prompt, alternatives.whole, None)
+        alternatives.check_fit(min(row.budget, self.length))
+        return row
+
+    def _rank(
+        self, rows: Sequence[_Row], alternatives: Alternatives, max_passes: int, seed: int | None
+    ) -> list[Ranking]:
+        if not rows:
+            return []
+        return rank(
+            self._denoiser(rows),
+            alternatives,
+            [row.budget for row in rows],
+            max_passes=max_passes,
+            stop=self.settings.stop_rule(certain=CERTAIN),
+            generator=self._generator(seed),
+        )
+
     def _run(
         self,
         prompt: Prompt | Batch,
@@ -252,29 +298,36 @@ class Model:
         self, rows: Sequence[_Row], limits: _Limits, seed: int | None, stop: StopRule | None
     ) -> Iterator[Draft]:
         device = self.network.device
-        width = max(len(row.ids) for row in rows)
-        pads = [width - len(row.ids) for row in rows]
-        ids = [[self._pad] * pad + row.ids for row, pad in zip(rows, pads, strict=True)]
-        mask = torch.arange(width) >= torch.tensor(pads)[:, None]
         constrained = [row.constraint for row in rows if row.constraint is not None]
         constraints: Constraints = (
             TokenConstraints(constrained, budgets=[row.budget for row in rows], effort=limits.effort, device=device)
             if constrained
             else Unconstrained(self.settings.end_of_turn, device=device)
         )
-        generator = torch.Generator(device)
-        if seed is None:
-            generator.seed()
-        else:
-            generator.manual_seed(seed)
         return decode(
-            DiffusionGemma(self.network, torch.tensor(ids, device=device), mask.to(device), self.settings),
+            self._denoiser(rows),
             constraints,
             max_new_tokens=max(row.budget for row in rows),
             max_passes=limits.max_passes,
             stop=stop or self.settings.stop_rule(certain=CERTAIN if constrained else None),
-            generator=generator,
+            generator=self._generator(seed),
         )
+
+    def _denoiser(self, rows: Sequence[_Row]) -> DiffusionGemma:
+        device = self.network.device
+        width = max(len(row.ids) for row in rows)
+        pads = [width - len(row.ids) for row in rows]
+        ids = [[self._pad] * pad + row.ids for row, pad in zip(rows, pads, strict=True)]
+        mask = torch.arange(width) >= torch.tensor(pads)[:, None]
+        return DiffusionGemma(self.network, torch.tensor(ids, device=device), mask.to(device), self.settings)
+
+    def _generator(self, seed: int | None) -> torch.Generator:
+        generator = torch.Generator(self.network.device)
+        if seed is None:
+            generator.seed()
+        else:
+            generator.manual_seed(seed)
+        return generator
 
     def _read(self, results: Sequence[Result], group: dict[int, _Row], draft: Draft) -> list[Result]:
         """`results` with those of `group` brought up to date. Here everything is copied from the device."""

@@ -1,0 +1,17 @@
+"""A query that parses, whatever the model knows: the grammar ships with the package.
+
+The bundled model has never seen SQL, so that what it asks for is nonsense; a larger one brings the sense.
+"""
+
+import constrain
+
+sql = constrain.Grammar.named("sql")
+model = constrain.load()
+result = model.generate("Names of the customers in Oslo, please.", sql, max_passes=8, max_new_tokens=64)
+print(result.text)
+print(f"in the language: {sql.accepts(result.text)}; {result.passes} passes, log Z {result.log_z:.2f}")
+print(*sql.bounded, sep="\n")
+
+query = "SELECT name, COUNT(*) FROM orders WHERE city = 'Oslo' AND (total > 30 OR note IS NULL) GROUP BY name"
+for text in (query, query.replace("FROM", "FORM")):
+    print(f"{sql.accepts(text)!s:5} {text}")
