@@ -18,7 +18,7 @@ __all__ = ["Plan", "depths_of", "plans_of", "size_of"]
 
 _STEPS: Final = (
     *(("recursion", 300_000), ("free", 300_000)),
-    *(("recursion", 60_000), ("free", 120_000)),
+    *(("recursion", 60_000), ("free", 60_000)),
     *(("recursion", 30_000), ("recursion", 10_000), ("recursion", 5_000)),
     *(("free", 8_000), ("recursion", 5_000), ("recursion", 5_000), ("recursion", 5_000)),
     *(("free", 1_600), ("free", 1_600)),
