@@ -24,7 +24,6 @@ from constrain.automaton import Automaton
 __all__ = ["ANY_HOSTNAME", "ANY_IDN_HOSTNAME", "IDN_HOSTNAME", "hostnames", "is_hostname", "is_idn_hostname"]
 
 _MAX_LENGTH = 253
-_MAX_LABEL = 63
 _BLOCK = 32
 _LETTER_OR_DIGIT = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 

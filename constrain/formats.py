@@ -40,7 +40,7 @@ from constrain.expression import compile_expression
 from constrain.json_text import canonical
 from constrain.regex import parse, to_expression
 
-__all__ = ["FORMATS", "INEXACT", "NARROWED", "UNENFORCED", "format_bound", "format_content", "is_right"]
+__all__ = ["FORMATS", "INEXACT", "NARROWED", "format_bound", "format_content", "is_right"]
 
 _Language: TypeAlias = str | Callable[[], Automaton]
 """A pattern that the whole text has to match, or what builds the automaton."""
@@ -90,9 +90,6 @@ NARROWED: Final = frozenset(_BOUNDS)
 
 INEXACT: Final = frozenset({"hostname", "idn-hostname"})
 """Formats whose content has texts that are wrong, on which `is_right` has to be asked."""
-
-UNENFORCED: Final[frozenset[str]] = frozenset()
-"""Formats of draft 2020-12 that are refused by name."""
 
 
 def format_content(name: str, draft: str = "2020-12", *, leap_seconds: bool = True) -> Automaton:

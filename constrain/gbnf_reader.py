@@ -22,7 +22,6 @@ MAX_NESTING = 50  # groups within groups
 _SPACE = re.compile(r"(?:[ \t]|#[^\r\n]*)*")
 _SPACES = re.compile(r"(?:[ \t\r\n]|#[^\r\n]*)*")
 _NAME = re.compile(r"[A-Za-z0-9-]+")
-_DEFINED = re.compile(r"[A-Za-z0-9-]+[ \t]*::=")
 _CHARACTER = re.compile(r'\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([nrt\\"\[\]]))|[^\\\r\n]')
 _CONTROL = {"n": "\n", "r": "\r", "t": "\t"}
 _COUNTS = re.compile(r"\{[ \t]*([0-9]+)[ \t]*(?:(,)[ \t]*([0-9]+)?[ \t]*)?\}")

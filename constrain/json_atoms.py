@@ -1,16 +1,16 @@
 """What a schema can say of one value: the atoms of its formula, and the `Subschema`s that atoms about parts refer to.
 
 An atom about one kind of value means nothing for others, so formulas guard it by the kind (`typed`). The atoms about
-items and members are rewritten while an array or object is read from left to right (`json_containers`).
+items and members are rewritten while an array or object is read from left to right (`json_items`, `json_members`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property, lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from constrain.json_formula import FALSE, TRUE, Formula, all_of, any_of, atom, rewrite
 
@@ -31,9 +31,7 @@ __all__ = [
     "MembersAre",
     "MultipleOf",
     "NumberAmong",
-    "NumberAtom",
     "SizeFrom",
-    "StringAtom",
     "Subschema",
     "TextAmong",
     "Unique",
@@ -87,9 +85,6 @@ class NumberAmong:
     values: frozenset[Decimal]
 
 
-NumberAtom: TypeAlias = AtLeast | AtMost | Whole | MultipleOf | NumberAmong
-
-
 @dataclass(frozen=True)
 class LengthFrom:
     """The string has at least so many code points."""
@@ -116,9 +111,6 @@ class HasFormat:
 @dataclass(frozen=True)
 class TextAmong:
     values: frozenset[str]
-
-
-StringAtom: TypeAlias = LengthFrom | Matches | HasFormat | TextAmong
 
 
 @lru_cache(maxsize=262_144)
@@ -226,9 +218,7 @@ class Containing:
 
 @dataclass(frozen=True)
 class Unique:
-    """No two items are equal. `seen` are items that have been read already (see `json_containers`)."""
-
-    seen: frozenset[Hashable] = field(default_factory=frozenset)
+    """No two items are equal."""
 
 
 @dataclass(frozen=True)

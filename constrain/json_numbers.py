@@ -43,7 +43,6 @@ __all__ = [
     "MAX_DIGITS",
     "at_least",
     "at_most",
-    "equal_to",
     "exact",
     "integers",
     "interval",
@@ -124,11 +123,6 @@ def not_whole(*, fraction: bool = True) -> Automaton:
     """The numbers that are not integers, or unless `fraction` are not written as integers."""
     everything: Intervals = [(None, None)]
     return not_integers() if fraction else texts([], everything, everything)
-
-
-def equal_to(value: Decimal) -> Automaton:
-    """Every spelling of the value: 1, 1.0, 1e0."""
-    return one_of((value,))
 
 
 def one_of(values: Iterable[Decimal]) -> Automaton:

@@ -20,7 +20,7 @@ from constrain.regex_program import Program
 from constrain.regex_reading import Encode, Reading, read, spell
 from constrain.regex_tree import Node
 
-__all__ = ["Dialect", "Node", "Search", "parse", "search_expression", "to_expression"]
+__all__ = ["Dialect", "Node", "Search", "parse", "to_expression"]
 
 
 def to_expression(node: Node, encode: Encode = utf8) -> Automaton:
@@ -32,11 +32,6 @@ def to_expression(node: Node, encode: Encode = utf8) -> Automaton:
     program = Program()
     reading = read(program, [program.full(node)])
     return spell(reading, reading.accepting[:, 0], encode)
-
-
-def search_expression(node: Node, encode: Encode = utf8) -> Automaton:
-    """The strings in which `re.search` finds a match: what an unanchored `pattern` of JSON Schema accepts."""
-    return Search.of([node], encode).everywhere()
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from constrain.automaton import Automaton
-from constrain.errors import LimitError, SpecError, UnsatisfiableError
+from constrain.errors import SpecError, UnsatisfiableError
 from constrain.expression import compile_expression, literal, union
-from constrain.json_keywords import MAX_DEPTH, check_size
+from constrain.json_keywords import check_size
 from constrain.recent import Recent
+from constrain.schema_cache import CACHE_BYTES, LEAST_BYTES, known_language, known_text, language_bytes, packed_bytes
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -275,8 +276,8 @@ class JsonSchema(Spec):
         )
 
     def _prepare(self, schema: Any, options: Options, documents: Mapping[str, Any] | None) -> None:
-        packed = _known_text(schema) if isinstance(schema, str) else _packed(schema)
-        others = _packed(None if documents is None else dict(documents))
+        packed = known_text(schema) if isinstance(schema, str) else packed_bytes(schema)
+        others = packed_bytes(None if documents is None else dict(documents))
         self.options = options
         self.schema: Any
         self.language: SchemaLanguage
@@ -285,7 +286,7 @@ class JsonSchema(Spec):
 
             self.schema, self.language = schema, schema_language(schema, options, documents)
         else:
-            self.schema, self.language = _known_language(packed, options, others)
+            self.schema, self.language = known_language(packed, options, others)
 
     def _language(self) -> Automaton:
         return self.language.automaton
@@ -346,22 +347,6 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 200 else text[:199] + "…"
 
 
-def _read(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise SpecError(f"the schema is not JSON: {error.msg}", source=error.doc, position=error.pos) from error
-    except ValueError as error:
-        raise SpecError(f"the schema cannot be read: {error}", hint="round its numbers") from error
-    except RecursionError as error:
-        raise LimitError(
-            f"a schema may have {MAX_DEPTH:,} levels of nesting, and this one has more",
-            limit=MAX_DEPTH,
-            given=MAX_DEPTH + 1,
-            hint="flatten the document",
-        ) from error
-
-
 class PythonType(JsonSchema):
     """Any type that `pydantic.TypeAdapter` knows, as the JSON that it reads; values come back validated as that type.
 
@@ -418,7 +403,7 @@ def as_spec(spec: Any) -> Spec:
     if isinstance(spec, Spec):
         return spec
     if isinstance(spec, bool | Mapping):
-        packed = _packed(spec)
+        packed = packed_bytes(spec)
         return _as_json(spec) if packed is None else _known_spec(packed, lambda: _as_json(marshal.loads(packed)))
     if spec is None or isinstance(spec, str | bytes | int | float):
         raise SpecError(
@@ -436,55 +421,11 @@ def _as_json(schema: Any) -> Spec:
     return JsonSchema(json.dumps(schema))
 
 
-def _packed(value: Any) -> bytes | None:
-    """Bytes that are equal for equal values of equal types, members in equal order; None of what is not plain data.
-
-    Ten times faster than JSON. (Version 2 of the format has no references to objects met before, which depend on more
-    than values.)
-    """
-    try:
-        return marshal.dumps(value, 2)
-    except ValueError:
-        return None
-
-
-_CACHE_BYTES = 256 << 20  # of each of the caches below
-_LEAST = 1 << 20  # what a language is counted as at least: it has formulas, and automata of its strings and numbers
-
-
-def _language_bytes(language: SchemaLanguage) -> int:
-    """Roughly the memory that a language takes so far; its automaton is built when first asked for."""
-    return max(language.automaton.table.nbytes, _LEAST) if "_built" in vars(language) else _LEAST
-
-
 def _spec_bytes(spec: Spec) -> int:
-    return _language_bytes(spec.language) if isinstance(spec, JsonSchema) else _LEAST
+    return language_bytes(spec.language) if isinstance(spec, JsonSchema) else LEAST_BYTES
 
 
-_texts: Recent[str, bytes] = Recent(_CACHE_BYTES, len)
-_languages: Recent[tuple[bytes, Options, bytes], tuple[Any, SchemaLanguage]] = Recent(
-    _CACHE_BYTES, lambda known: _language_bytes(known[1])
-)
-_specs: Recent[Hashable, Spec] = Recent(_CACHE_BYTES, _spec_bytes)
-
-
-def _known_text(text: str) -> bytes | None:
-    packed = _texts.get(text)
-    if packed is None and (read := _packed(_read(text))) is not None:
-        packed = _texts.add(text, read)
-    return packed
-
-
-def _known_language(packed: bytes, options: Options, documents: bytes) -> tuple[Any, SchemaLanguage]:
-    """A schema and its language, apart from the caller's objects, which may change."""
-    from constrain.json_schema import schema_language
-
-    key = (packed, options, documents)
-    known = _languages.get(key)
-    if known is None:
-        schema = marshal.loads(packed)
-        known = _languages.add(key, (schema, schema_language(schema, options, marshal.loads(documents))))
-    return known
+_specs: Recent[Hashable, Spec] = Recent(CACHE_BYTES, _spec_bytes)
 
 
 def _known_spec(key: Hashable, make: Callable[[], Spec]) -> Spec:

@@ -17,7 +17,7 @@ from constrain.automaton import Automaton
 from constrain.errors import LimitError, SpecError, UnsupportedError
 from constrain.json_patterns import finds, is_loose, pattern_content, unmatched_content
 from constrain.json_text import canonical_string
-from constrain.regex import parse, search_expression
+from constrain.regex import Search, parse
 from tests.constrain.json_judge import random_word
 
 PATTERNS = [
@@ -84,7 +84,7 @@ def content(text: str) -> bytes:
 
 @cache
 def by_ecma(pattern: str) -> Automaton:
-    return search_expression(parse(pattern, dialect="ecma"))
+    return Search.of([parse(pattern, dialect="ecma")]).everywhere()
 
 
 def check(pattern: str, text: str) -> None:
@@ -230,4 +230,4 @@ def test_counts_are_left_open_only_where_re_finds_matches_in_good_time(pattern: 
 def test_each_reader_finds_what_it_finds(pattern: str, text: str) -> None:
     ecma, python = finds(pattern, text)
     assert python == (re.search(pattern, text) is not None)
-    assert ecma == search_expression(parse(pattern, dialect="ecma")).accepts(text.encode())
+    assert ecma == Search.of([parse(pattern, dialect="ecma")]).everywhere().accepts(text.encode())

@@ -18,7 +18,7 @@ from constrain.automaton import Automaton
 from constrain.codepoints import CodePoints, utf8
 from constrain.errors import LimitError, SpecError, UnsupportedError
 from constrain.expression import Expression, compile_expression, literal
-from constrain.regex import Dialect, Search, parse, search_expression, to_expression
+from constrain.regex import Dialect, Search, parse, to_expression
 
 DATA: dict[str, list[dict[str, Any]]] = tomllib.loads(
     (Path(__file__).parents[1] / "cases" / "regex.toml").read_text(encoding="utf-8")
@@ -34,7 +34,7 @@ def full(pattern: str, flags: str = "", dialect: Dialect = "python") -> Automato
 
 @cache
 def found(pattern: str, flags: str = "", dialect: Dialect = "python") -> Automaton:
-    return compile_expression(search_expression(parse(pattern, flags=flags, dialect=dialect)))
+    return compile_expression(Search.of([parse(pattern, flags=flags, dialect=dialect)]).everywhere())
 
 
 def by_re(pattern: str, flags: str = "") -> re.Pattern[str]:
@@ -228,7 +228,7 @@ def test_the_encoding_of_characters_is_a_parameter() -> None:
     assert automaton.accepts(b"a'b'")
     assert not automaton.accepts(b"x'b'")
     assert not automaton.accepts(b"ab")
-    anywhere = compile_expression(search_expression(parse("b+$"), quoted))
+    anywhere = compile_expression(Search.of([parse("b+$")], quoted).everywhere())
     assert anywhere.accepts(b"a'b'b'\n'")
     assert not anywhere.accepts(b"b'a'")
 

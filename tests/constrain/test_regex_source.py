@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constrain.regex import parse, search_expression
+from constrain.regex import Search, parse
 from constrain.regex_source import compiled
 
 PATTERNS = [
@@ -37,7 +37,7 @@ def test_what_is_found_is_what_the_automaton_finds(pattern: str, text: str) -> N
     node = parse(pattern, dialect="ecma")
     found = compiled(node)
     assert found is not None
-    assert (found.search(text) is not None) == search_expression(node).accepts(text.encode())
+    assert (found.search(text) is not None) == Search.of([node]).everywhere().accepts(text.encode())
 
 
 @pytest.mark.parametrize("text", ["a", "a\n", "a\n\n", "b", ""])
