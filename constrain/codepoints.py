@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
-from constrain.expression import Expression, byte_set, concat, union
+from constrain.expression import Expression, byte_range, byte_set, concat, union
 
 __all__ = ["CodePoints", "utf8"]
 
@@ -125,4 +125,11 @@ def _spell(ranges: Iterable[tuple[int, int]], continuations: int, base: int) -> 
     sharing: dict[tuple[tuple[int, int], ...], list[int]] = {}
     for digit, rest in remainders.items():
         sharing.setdefault(tuple(rest), []).append(base + digit)
-    return union(*(concat(byte_set(lead), _spell(rest, continuations - 1, 0x80)) for rest, lead in sharing.items()))
+    return union(*(concat(byte_set(lead), _rest(rest, continuations - 1)) for rest, lead in sharing.items()))
+
+
+def _rest(ranges: tuple[tuple[int, int], ...], continuations: int) -> Expression:
+    """The same of a digit and so many more, all of them in continuation bytes."""
+    if ranges == ((0, (64 << 6 * continuations) - 1),):  # as behind most bytes
+        return concat(*[byte_range(0x80, 0xBF)] * (continuations + 1))
+    return _spell(ranges, continuations, 0x80)

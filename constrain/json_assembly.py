@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 
 from constrain.automaton import Automaton
 from constrain.errors import LimitError
-from constrain.expression import NOTHING, compile_expression, concat, literal
+from constrain.expression import NOTHING, compile_expression
 from constrain.json_blocks import Block, Builder, Target, labelled
 from constrain.json_graph import Graph
 from constrain.json_items import Items
+from constrain.json_lengths import before_quote
 from constrain.json_locations import Location
 from constrain.json_members import Cell, Members
 from constrain.json_text import canonical_text
@@ -159,9 +160,8 @@ class Assembly:
         """The names in the cells with their closing quote, the exit telling the cell."""
         known = self._names.get(cells)
         if known is None:
-            quote = literal(b'"')
             texts = (self.free_names if cell.names is None else cell.names for cell in cells)
-            known = self._names[cells] = labelled([Block.of(compile_expression(concat(text, quote))) for text in texts])
+            known = self._names[cells] = labelled([Block.of(before_quote(text)) for text in texts])
         return known
 
 

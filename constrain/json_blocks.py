@@ -49,7 +49,8 @@ class Builder:
     """States with edges of their own, and copies of blocks; `block` makes one table of all."""
 
     def __init__(self, space: Automaton) -> None:
-        self.space = space
+        self.space = [[(byte, target) for byte, target in enumerate(row) if target >= 0] for row in space.rows]
+        self.gates = np.flatnonzero(space.accepting).tolist()
         self.edges: list[dict[int, int]] = []
         self.exits: list[int] = []
         self.copies: list[tuple[Block, list[int]]] = []
@@ -73,10 +74,10 @@ class Builder:
     def spaced(self) -> tuple[int, list[int]]:
         """White space: where it begins, and the states in which it may be over."""
         base = len(self.edges)
-        for row in self.space.rows:
+        for row in self.space:
             state = self.state()
-            self.edges[state] = {byte: base + target for byte, target in enumerate(row) if target >= 0}
-        return base, (base + np.flatnonzero(self.space.accepting)).tolist()
+            self.edges[state] = {byte: base + target for byte, target in row}
+        return base, [base + gate for gate in self.gates]
 
     def copy(self, block: Block, targets: list[int]) -> int:
         """A copy of the block, whose exit k leads on like the own state `targets[k]` (-1: to nothing)."""

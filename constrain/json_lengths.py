@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from constrain.automaton import Automaton
 from constrain.errors import LimitError
 
-__all__ = ["MAX_LENGTH", "Intervals", "between_quotes", "counted"]
+__all__ = ["MAX_LENGTH", "Intervals", "before_quote", "between_quotes", "counted"]
 
 MAX_LENGTH = 5_000  # as far as the default state budget reaches, at 20 states per character
 
@@ -69,17 +69,22 @@ def between_quotes(content: Automaton) -> Automaton:
     return content if content.is_empty() else _quoted(content.table, content.byte_class, content.accepting)
 
 
+def before_quote(content: Automaton) -> Automaton:
+    """`{c" : c in content}`, for the same contents."""
+    if content.is_empty():
+        return content
+    table, byte_class, quote = _with_quote(content.table, content.byte_class)
+    table = np.vstack([table, np.full((1, table.shape[1]), -1, np.int32)])
+    table[:-1, quote][content.accepting] = content.states
+    return Automaton.from_minimal_table(table, byte_class, np.arange(len(table)) == content.states)
+
+
 def _quoted(table: NDArray[np.int32], byte_class: NDArray[np.uint8], accepting: NDArray[np.bool_]) -> Automaton:
     """The same, of a table that is minimal as far as it can be reached; where a text may end, its closing quote is the
     only one.
     """
     states = len(table)
-    quote = int(byte_class[_QUOTE])
-    if np.count_nonzero(byte_class == quote) > 1:  # it gets a class of its own
-        table = np.column_stack([table, table[:, quote]])
-        quote = table.shape[1] - 1
-        byte_class = byte_class.copy()
-        byte_class[_QUOTE] = quote
+    table, byte_class, quote = _with_quote(table, byte_class)
     shifted = np.full((states + 2, table.shape[1]), -1, np.int32)
     shifted[1:-1] = np.where(table >= 0, table + 1, -1)
     shifted[1:-1, quote][accepting] = states + 1
@@ -88,3 +93,16 @@ def _quoted(table: NDArray[np.int32], byte_class: NDArray[np.uint8], accepting: 
     repeats = bool((shifted[:, quote] == 1).any())  # then a state may be what the start is, in the midst of an escape
     shifted[0, quote] = 1
     return (Automaton.from_table if repeats else Automaton.from_minimal_table)(shifted, byte_class, ends)
+
+
+def _with_quote(
+    table: NDArray[np.int32], byte_class: NDArray[np.uint8]
+) -> tuple[NDArray[np.int32], NDArray[np.uint8], int]:
+    """The table and its byte classes with one for the quote alone, and this class."""
+    quote = int(byte_class[_QUOTE])
+    if np.count_nonzero(byte_class == quote) > 1:
+        table = np.column_stack([table, table[:, quote]])
+        quote = table.shape[1] - 1
+        byte_class = byte_class.copy()
+        byte_class[_QUOTE] = quote
+    return table, byte_class, quote

@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from constrain.automaton import Automaton
+from constrain.automaton import Automaton, distinct_columns
 from constrain.errors import LimitError
 from constrain.expression import compile_expression
 from constrain.json_atoms import (
@@ -340,7 +340,15 @@ def _of_unlisted(names: Formula, listed: frozenset[str]) -> Formula:
 @lru_cache(maxsize=4096)
 def _unlisted(names: frozenset[str]) -> Automaton:
     """The contents of all strings but these: along the trie of the names, and off it everywhere."""
-    table = _ALL.table[:, _ALL.byte_class].tolist()
+    texts = [canonical_text(name)[1:-1] for name in sorted(names)]
+    if any(b"\\" in text for text in texts):  # several spellings
+        return _ALL - contents(atom(TextAmong(names)))
+    alone = np.zeros(256, np.uint8)  # the bytes of names are told apart
+    used = sorted(set(b"".join(texts)))
+    alone[used] = np.arange(1, len(used) + 1)
+    first, byte_class = distinct_columns(np.vstack([_ALL.byte_class, alone]))
+    symbol = byte_class.tolist()
+    table = _ALL.table[:, _ALL.byte_class[first]].tolist()
     accepting = _ALL.accepting.tolist()
 
     def copied(state: int) -> int:
@@ -349,21 +357,17 @@ def _unlisted(names: frozenset[str]) -> Automaton:
         return len(table) - 1
 
     root = copied(0)
-    for name in sorted(names):
-        spelled = canonical_text(name)[1:-1]
-        if b"\\" in spelled:  # several spellings
-            return _ALL - contents(atom(TextAmong(names)))
+    for text in texts:
         state = root
-        for byte in spelled:
-            if 0 <= table[state][byte] < _ALL.states:
-                table[state][byte] = copied(table[state][byte])
-            state = table[state][byte]
+        for byte in text:
+            if 0 <= table[state][symbol[byte]] < _ALL.states:
+                table[state][symbol[byte]] = copied(table[state][symbol[byte]])
+            state = table[state][symbol[byte]]
             if state < 0:  # half a surrogate pair, which no text has
                 break
         else:
             accepting[state] = False
-    every_byte = np.arange(256, dtype=np.uint8)
-    return Automaton.from_table(np.array(table, np.int32), every_byte, np.array(accepting), root)
+    return Automaton.from_table(np.array(table, np.int32), byte_class, np.array(accepting), root)
 
 
 _ALL = compile_expression(canonical_string())

@@ -221,12 +221,15 @@ def schema_language(
     return SchemaLanguage(root_site(schema, documents), options, documents)
 
 
+_SPACE: Final = {"any": compile_expression(ANY_SPACE), "compact": compile_expression(NO_SPACE)}
+
+
 @lru_cache(maxsize=32)
 def _space(whitespace: str) -> Automaton:
-    if whitespace in ("any", "compact"):
-        return compile_expression(ANY_SPACE if whitespace == "any" else NO_SPACE)
+    if whitespace in _SPACE:
+        return _SPACE[whitespace]
     automaton = compile_expression(to_expression(parse(whitespace)))
-    outside = automaton - compile_expression(ANY_SPACE)
+    outside = automaton - _SPACE["any"]
     if automaton.is_empty() or not outside.is_empty():
         raise SpecError(
             f"whitespace={whitespace!r} matches "

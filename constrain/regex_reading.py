@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from constrain.automaton import DEFAULT_MAX_STATES, Automaton, distinct_columns
 from constrain.codepoints import CodePoints
 from constrain.errors import LimitError
-from constrain.expression import Expression, compile_expression
+from constrain.expression import Expression, compile_expression, concat, literal, union
 from constrain.regex_goals import NOTHING, Goals, Place
 from constrain.regex_program import Program, partition
 
@@ -159,37 +159,46 @@ class _Block:
 
 @lru_cache(maxsize=64)
 def _block(classes: tuple[CodePoints, ...], encode: Encode) -> _Block:
-    """The automata of all classes side by side. Encodings are prefix codes, so only one of them can have ended."""
-    automata = [_encoded(points, encode) for points in classes]
-    number: dict[tuple[tuple[int, int], ...], int] = {}
+    """The minimal automaton of all characters, each followed by the number of its class.
+
+    Encodings are prefix codes: so from the end of a character there is one way on, the number, and it tells the class.
+    """
+    width = 1 if len(classes) <= 256 else 2
+    numbers = [index.to_bytes(width, "big") for index in range(len(classes))]
+    automaton = compile_expression(
+        union(*(concat(encode(points), literal(number)) for points, number in zip(classes, numbers, strict=True)))
+    )
+    left = automaton.distance.tolist()
+    table = automaton.table.tolist()
+    place: dict[int, int] = {}
     rows: list[list[int]] = []
     exits: list[tuple[int, ...]] = []
 
-    def visit(alive: tuple[tuple[int, int], ...]) -> int:
-        if alive in number:
-            return number[alive]
-        targets: list[list[tuple[int, int]]] = [[] for _ in range(256)]
-        for owner, state in alive:
-            for byte, target in enumerate(automata[owner].rows[state]):
-                if target >= 0:
-                    targets[byte].append((owner, target))
-        row = [-1] * 256
-        for byte, after in enumerate(targets):
-            if after:
-                owner, state = after[0]
-                ended = bool(automata[owner].accepting[state])
-                row[byte] = owner if ended else -2 - visit(tuple(after))
-        number[alive] = len(rows)
-        rows.append(row)
-        out = {code for code in row if code >= 0}
-        exits.append(tuple(sorted(out.union(*(exits[-2 - code] for code in set(row) if code < -1)))))
-        return number[alive]
+    def code(state: int) -> int:
+        if state < 0:
+            return -1
+        return ended(state) if left[state] == width else -2 - visit(state)
 
-    visit(tuple((owner, 0) for owner, automaton in enumerate(automata) if not automaton.is_empty()))
-    first, byte_class = distinct_columns(np.array(rows))
-    return _Block(byte_class, [[row[byte] for byte in first.tolist()] for row in rows], exits)
+    @cache
+    def ended(state: int) -> int:
+        number = 0
+        for _ in range(width):
+            symbol = next(symbol for symbol, target in enumerate(table[state]) if target >= 0)
+            number = number * 256 + automaton.byte_class.tobytes().index(symbol)
+            state = table[state][symbol]
+        return number
 
+    def visit(state: int) -> int:
+        if state not in place:
+            row = [code(target) for target in table[state]]
+            place[state] = len(rows)
+            rows.append(row)
+            after = set(row)
+            out = {each for each in after if each >= 0}
+            exits.append(tuple(sorted(out.union(*(exits[-2 - each] for each in after if each < -1)))))
+        return place[state]
 
-@lru_cache(maxsize=512)
-def _encoded(points: CodePoints, encode: Encode) -> Automaton:
-    return compile_expression(encode(points))
+    visit(0)
+    first, merged = distinct_columns(np.array(rows))
+    columns = first.tolist()
+    return _Block(merged[automaton.byte_class], [[row[symbol] for symbol in columns] for row in rows], exits)

@@ -165,17 +165,16 @@ def lift(automaton: Automaton, vocabulary: Vocabulary) -> TokenAutomaton:
     """
     read = reading(automaton, vocabulary)
     parts = [token_maps(read, states) for states in _parts(automaton)]
-    kind: NDArray[Any] = parts[0].of_token
-    count = parts[0].count
+    class_of = parts[0].of_token.copy()
+    map_of_class: list[NDArray[Any]] = [np.arange(parts[0].count)]  # of each part
     for maps in parts[1:]:
-        first, kind = distinct(kind * np.int64(maps.count) + maps.of_token, count * maps.count)
-        count = len(first)
-    classes = count + 1  # kind 0 leads nowhere, and the ids that end the turn are of that kind so far
-    sample = np.empty(count, np.int64)
-    sample[kind] = np.arange(len(kind))
-    class_of = kind.astype(np.int32)
+        count = len(map_of_class[0]) * maps.count
+        first, kind = distinct(class_of * np.int64(maps.count) + maps.of_token, count)
+        map_of_class = [*(known[class_of[first]] for known in map_of_class), maps.of_token[first]]
+        class_of = kind.astype(np.int32)
+    classes = len(map_of_class[0]) + 1  # class 0 leads nowhere, and the ids that end the turn are of it so far
     class_of[np.array(vocabulary.end_of_turn)] = classes - 1
-    links = [_links(maps, maps.of_token[sample], automaton.states) for maps in parts]
+    links = [_links(maps, known, automaton.states) for maps, known in zip(parts, map_of_class, strict=True)]
     return TokenAutomaton(class_of, _joined(links, automaton.accepting, classes), automaton.accepting, classes)
 
 

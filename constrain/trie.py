@@ -109,6 +109,13 @@ class Trie:
         tokens = np.flatnonzero(self.node_of_token >= 0)
         return tokens[np.argsort(self.begin[self.node_of_token[tokens]], kind="stable")]
 
+    @cached_property
+    def place(self) -> NDArray[np.int64]:
+        """int64 `[V]`: where each token is in `sequence`; -1 for a token without bytes."""
+        place = np.full(len(self.node_of_token), -1)
+        place[self.sequence] = np.arange(len(self.sequence))
+        return place
+
     @classmethod
     def build(cls, tokens: Sequence[bytes | None]) -> Trie:
         """The trie of all the tokens that have bytes. O(total bytes), one vectorised step per depth.

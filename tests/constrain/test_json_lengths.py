@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from constrain.automaton import Automaton
 from constrain.errors import LimitError
 from constrain.expression import NOTHING, compile_expression, concat, literal, repeat, union
-from constrain.json_lengths import between_quotes, counted
+from constrain.json_lengths import before_quote, between_quotes, counted
 from constrain.json_text import canonical, canonical_string, free_strings
 from constrain.regex import parse, to_expression
 
@@ -63,11 +63,12 @@ def test_counters_are_repetitions(kind: str, lengths: list[tuple[int, int | None
 def test_quotes_stand_around_contents(pattern: str) -> None:
     content = to_expression(parse(pattern), canonical)
     assert between_quotes(content) == compile_expression(concat(literal(b'"'), content, literal(b'"')))
+    assert before_quote(content) == compile_expression(concat(content, literal(b'"')))
 
 
 def test_no_content_between_quotes_is_no_string() -> None:
     nothing: Automaton = compile_expression(NOTHING)
-    assert between_quotes(nothing) == nothing == free_strings(()) == canonical_string(2, 1)
+    assert between_quotes(nothing) == before_quote(nothing) == nothing == free_strings(()) == canonical_string(2, 1)
 
 
 def test_lengths_are_counted_so_far() -> None:

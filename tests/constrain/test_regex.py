@@ -256,6 +256,17 @@ def test_patterns_are_searched_together() -> None:
     assert not neither.accepts(b"\xff")
 
 
+@pytest.mark.parametrize("count", [255, 256, 257, 600])
+def test_hundreds_of_kinds_of_characters_are_told_apart(count: int) -> None:
+    """With the rest, one kind more than there are characters, whose numbers need one byte or two."""
+    pattern = "|".join(f"{chr(0x3400 + index)}{chr(0x3401 + index)}" for index in range(count - 1))
+    judge, automaton = by_re(pattern), compile_expression(to_expression(parse(pattern)))
+    for index in range(-2, count + 2):
+        for other in (index - 1, index, index + 1, index + 2):
+            text = chr(0x3400 + index) + chr(0x3400 + other)
+            assert automaton.accepts(text.encode()) == bool(judge.fullmatch(text)), text
+
+
 # --- random classes and patterns
 
 flag_sets = st.sets(st.sampled_from("aisx")).map(sorted).map("".join)

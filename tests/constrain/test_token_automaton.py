@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from string import ascii_letters, digits
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +18,7 @@ from constrain.vocabulary import Vocabulary
 
 PATTERNS = ["(ab|ba)*c?", "a{2,5}b", "[abc]*aa[abc]*", "(a|bc){0,3}", "abcabc", "x", "", "(ab)*", "a*b*c*"]
 PATTERNS += [".*b", "a[^a]{0,2}", "[^a]*a[^\u00e9]*", "(\u00e9|a)*\u20ac?", "[\u20ac-\U0001f600]*a"]
+PATTERNS += ["".join(f"{letter}?" for letter in f"{ascii_letters}{digits}!%&,-")]  # more than 64 kinds of bytes
 CHARACTERS = "abcx\u00e9\u20ac\U0001f600"
 token = st.one_of(
     st.text("abcx", min_size=1, max_size=4).map(str.encode),

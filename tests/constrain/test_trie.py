@@ -75,6 +75,7 @@ def test_tokens_in_sequence_are_sorted_and_those_below_a_node_are_a_range(tokens
     assert trie.sequence.tolist() == sorted(
         (i for i, token in enumerate(tokens) if token), key=lambda i: tokens[i] or b""
     )
+    assert trie.place.tolist() == [trie.sequence.tolist().index(i) if token else -1 for i, token in enumerate(tokens)]
     for prefix, node in number.items():
         inside = [i for i in trie.sequence.tolist() if (tokens[i] or b"").startswith(prefix)]
         begin = int(trie.begin[node])
