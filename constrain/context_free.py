@@ -25,7 +25,7 @@ class Terminal:
     """A text of the automaton. `label` is how the grammar writes it."""
 
     label: str
-    automaton: Automaton = field(compare=False)
+    automaton: Automaton
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ Body: TypeAlias = Terminal | Reference | Sequenced | Choice | Repetition
 
 @dataclass(frozen=True, eq=False)
 class Rules:
-    """A context-free grammar: the texts of the rule `start`, with texts of `ignored` terminals around every terminal.
+    """A context-free grammar: the texts of the rule `start`, each with one of `trailing` behind it.
 
     `source` is the grammar as written, `positions` where each rule is defined in it. Raises `SpecError`, with a caret,
     for a reference to nothing, a rule that derives nothing but itself, and a rule without any finite text; the last
@@ -73,7 +73,7 @@ class Rules:
 
     start: str
     bodies: Mapping[str, Body]
-    ignored: tuple[Terminal, ...] = ()
+    trailing: Automaton | None = None
     source: str = ""
     positions: Mapping[str, int] = field(default_factory=dict)
 

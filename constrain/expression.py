@@ -10,10 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
-
-from constrain.automaton import DEFAULT_MAX_STATES, Automaton, distinct_columns
-from constrain.errors import LimitError
+from constrain.automaton import DEFAULT_MAX_STATES, Automaton
+from constrain.subsets import Nfa, determinize, over_budget
 
 __all__ = [
     "EMPTY",
@@ -23,6 +21,7 @@ __all__ = [
     "Expression",
     "Literal",
     "Repeat",
+    "Separated",
     "Union",
     "byte_range",
     "byte_set",
@@ -31,11 +30,11 @@ __all__ = [
     "literal",
     "optional",
     "repeat",
+    "separated",
     "union",
 ]
 
 _POSITIONS_PER_STATE = 16  # NFA positions allowed per allowed DFA state, so that hopeless inputs fail before expansion
-_EDGES_PER_STATE = 32  # members of subsets visited per allowed DFA state: some seconds, where subsets grow and grow
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,15 @@ class Repeat:
     high: int | None
 
 
-Expression: TypeAlias = Literal | ByteSet | Concat | Union | Repeat | Automaton
+@dataclass(frozen=True)
+class Separated:
+    """One or more copies of `part`, with a `separator` between any two."""
+
+    part: Expression
+    separator: Expression
+
+
+Expression: TypeAlias = Literal | ByteSet | Concat | Union | Repeat | Separated | Automaton
 
 EMPTY = Literal(b"")
 NOTHING = Union(())
@@ -116,6 +123,11 @@ def repeat(part: Expression, low: int = 0, high: int | None = None) -> Expressio
     return part if (low, high) == (1, 1) else EMPTY if high == 0 else Repeat(part, low, high)
 
 
+def separated(part: Expression, separator: Expression) -> Expression:
+    """`part (separator part)*`, which takes no second copy of `part`."""
+    return Separated(part, separator)
+
+
 def optional(part: Expression) -> Expression:
     return union(EMPTY, part)
 
@@ -131,19 +143,10 @@ def compile_expression(expression: Expression, *, max_states: int = DEFAULT_MAX_
     budget = max_states * _POSITIONS_PER_STATE
     size = _size(expression)
     if size > budget:
-        raise _over_budget(max_states, size // _POSITIONS_PER_STATE)
-    nfa = _Nfa(max_states)
-    final = nfa.add(expression, nfa.state())
-    return _determinize(nfa, final, max_states)
-
-
-def _over_budget(limit: int, given: int) -> LimitError:
-    return LimitError(
-        f"the specification needs more than {limit:,} automaton states",
-        limit=limit,
-        given=given,
-        hint="shorten bounds and enumerations, or raise max_states",
-    )
+        raise over_budget(max_states, size // _POSITIONS_PER_STATE)
+    thompson = _Thompson(max_states)
+    final = thompson.add(expression, thompson.nfa.state())
+    return determinize(thompson.nfa, final, max_states)
 
 
 def _size(expression: Expression) -> int:
@@ -157,6 +160,8 @@ def _size(expression: Expression) -> int:
             return 1 + sum(_size(part) for part in parts)
         case Repeat(part, low, high):
             return 1 + max(low, high or 0, 1) * (1 + _size(part))
+        case Separated(part, separator):
+            return 1 + _size(part) + _size(separator)
         case Automaton():
             return expression.states
 
@@ -173,43 +178,34 @@ def _nullable(expression: Expression) -> bool:
             return any(_nullable(part) for part in parts)
         case Repeat(part, low, _):
             return low == 0 or _nullable(part)
+        case Separated(part, _):
+            return _nullable(part)
         case Automaton():
             return bool(expression.accepting[0])
 
 
-class _Nfa:
+class _Thompson:
     """Thompson's construction. `add(expression, start)` gives `start` new outgoing edges, never incoming ones, so
     alternatives may share their start; it returns the state in which the expression has been read.
     """
 
     def __init__(self, max_states: int) -> None:
         self.max_states = max_states
-        self.silent: list[list[int]] = []
-        self.edges: list[list[tuple[int, int]]] = []
-
-    def state(self) -> int:
-        self.silent.append([])
-        self.edges.append([])
-        return len(self.edges) - 1
-
-    def join(self, ends: Iterable[int]) -> int:
-        end = self.state()
-        for state in ends:
-            self.silent[state].append(end)
-        return end
+        self.nfa = Nfa()
 
     def add(self, expression: Expression, start: int) -> int:
+        nfa = self.nfa
         match expression:
             case Literal(data):
                 for byte in data:
-                    end = self.state()
-                    self.edges[start].append((1 << byte, end))
+                    end = nfa.state()
+                    nfa.edges[start].append((1 << byte, end))
                     start = end
                 return start
             case ByteSet(mask):
-                end = self.state()
+                end = nfa.state()
                 if mask:
-                    self.edges[start].append((mask, end))
+                    nfa.edges[start].append((mask, end))
                 return end
             case Concat(parts):
                 for part in parts:
@@ -218,17 +214,16 @@ class _Nfa:
             case Union(parts):
                 words = [part.data for part in parts if isinstance(part, Literal)]
                 others = [part for part in parts if not isinstance(part, Literal)]
-                return self.join([*self.add_words(words, start), *(self.add(part, start) for part in others)])
+                return nfa.join([*self.add_words(words, start), *(self.add(part, start) for part in others)])
             case Repeat(part, low, high):
                 return self.add_repeat(part, low, high, start)
+            case Separated(part, separator):
+                loop = nfa.join([start])
+                end = nfa.join([self.add(part, loop)])
+                nfa.link(self.add(separator, end), loop)
+                return end
             case Automaton():
-                base = len(self.edges)
-                for _ in range(expression.states):
-                    self.state()
-                for state, row in enumerate(expression.edges):
-                    self.edges[base + state] += [(mask, base + target) for mask, target in row]
-                self.silent[start].append(base)
-                return self.join((base + np.flatnonzero(expression.accepting)).tolist())
+                return nfa.embed(expression, start)
 
     def add_words(self, words: list[bytes], start: int) -> list[int]:
         """The ends of all words, which share their beginnings: a trie."""
@@ -239,8 +234,8 @@ class _Nfa:
             for byte in word:
                 following = child.get((state, byte))
                 if following is None:
-                    following = child[state, byte] = self.state()
-                    self.edges[state].append((1 << byte, following))
+                    following = child[state, byte] = self.nfa.state()
+                    self.nfa.edges[state].append((1 << byte, following))
                 state = following
             ends.append(state)
         return ends
@@ -250,133 +245,13 @@ class _Nfa:
             # (e | empty){l, h} = (e - empty){0, h}: without this every copy could be skipped in h ways
             part = compile_expression(part, max_states=self.max_states) - compile_expression(EMPTY)
             low = 0
-        for _ in range(low):
+        for _ in range(low if high is not None else low - 1):
             start = self.add(part, start)
         if high is None:
-            loop = self.join([start])
-            self.silent[self.add(part, loop)].append(loop)
-            return self.join([loop])
+            end = self.add(Separated(part, EMPTY), start)
+            return end if low else self.nfa.join([start, end])
         exits = [start]
         for _ in range(high - low):
             start = self.add(part, start)
             exits.append(start)
-        return self.join(exits)
-
-
-def _determinize(nfa: _Nfa, final: int, max_states: int) -> Automaton:
-    """The subset construction with symbolic edges: per subset, its outgoing masks are split into disjoint atoms."""
-    edges = _ClosedEdges(nfa, final, max_states)
-    start = edges.closure(0)
-    number: dict[frozenset[int], int] = {start: 0}
-    queue = [start]
-    source: list[int] = []
-    label: list[int] = []
-    target: list[int] = []
-    mask_number: dict[int, int] = {}
-    work, budget = 0, max_states * _EDGES_PER_STATE
-    for subset in queue:
-        here = number[subset]
-        work += len(subset)
-        if work > budget:
-            raise _over_budget(max_states, work // _EDGES_PER_STATE)
-        for mask, reached in _atoms([edges.of(state) for state in subset]):
-            there = number.get(reached)
-            if there is None:
-                there = number[reached] = len(queue)
-                queue.append(reached)
-                if there >= max_states:
-                    raise _over_budget(max_states, there + 1)
-            source.append(here)
-            label.append(mask_number.setdefault(mask, len(mask_number)))
-            target.append(there)
-    bits = b"".join(mask.to_bytes(32, "little") for mask in mask_number)
-    member = np.unpackbits(np.frombuffer(bits, np.uint8).reshape(-1, 32), axis=1, bitorder="little")  # [masks, 256]
-    first, byte_class = distinct_columns(member)  # a byte's class is the set of masks that hold it
-    table = np.full((len(queue), len(first)), -1, np.int32)
-    labels = np.array(label, np.int64)
-    edge, symbol = np.nonzero(member[:, first][labels])
-    table[np.array(source, np.int64)[edge], symbol] = np.array(target, np.int64)[edge]
-    accepting = np.array([final in subset for subset in queue])
-    return Automaton.from_table(table, byte_class, accepting)
-
-
-class _ClosedEdges:
-    """An NFA without silent edges: each state's masks with all that they lead to, computed when first asked for.
-
-    n optional parts in a row have closures of n^2 / 2 members in total, so these are budgeted like those of subsets.
-    """
-
-    def __init__(self, nfa: _Nfa, final: int, max_states: int) -> None:
-        self.nfa = nfa
-        self.final = final
-        self.max_states = max_states
-        self.work = 0
-        self.closures: dict[int, frozenset[int]] = {}
-        self.edges: dict[int, dict[int, frozenset[int]]] = {}
-
-    def closure(self, state: int) -> frozenset[int]:
-        """What `state` reaches silently; states without edges matter only as the final one."""
-        known = self.closures.get(state)
-        if known is None:
-            if not self.nfa.silent[state]:  # as most states are
-                known = frozenset((state,) if self.nfa.edges[state] or state == self.final else ())
-                self.closures[state] = known
-                self.work += 1
-                return known
-            seen, stack = {state}, [state]
-            while stack:
-                for target in self.nfa.silent[stack.pop()]:
-                    if target not in seen:
-                        seen.add(target)
-                        stack.append(target)
-            self.work += len(seen)
-            if self.work > self.max_states * _EDGES_PER_STATE:
-                raise _over_budget(self.max_states, self.work // _EDGES_PER_STATE)
-            known = frozenset(s for s in seen if self.nfa.edges[s] or s == self.final)
-            self.closures[state] = known
-        return known
-
-    def of(self, state: int) -> dict[int, frozenset[int]]:
-        known = self.edges.get(state)
-        if known is None:
-            grouped: dict[int, set[int]] = {}
-            for mask, target in self.nfa.edges[state]:
-                grouped.setdefault(mask, set()).update(self.closure(target))
-            known = self.edges[state] = {mask: frozenset(reached) for mask, reached in grouped.items()}
-        return known
-
-
-def _atoms(edges: list[dict[int, frozenset[int]]]) -> Iterable[tuple[int, frozenset[int]]]:
-    """Disjoint `(mask, successor subset)` pairs equivalent to the given, possibly overlapping, edges."""
-    merged: dict[frozenset[int], int] = {}
-    if len(edges) == 1:  # as most subsets have one member, with disjoint edges
-        covered = overlap = 0
-        for mask, subset in edges[0].items():
-            overlap |= covered & mask
-            covered |= mask
-            merged[subset] = merged.get(subset, 0) | mask
-        if not overlap:
-            return [(mask, subset) for subset, mask in merged.items()]
-        merged.clear()
-    by_mask: dict[int, set[int]] = {}
-    for row in edges:
-        for mask, reached in row.items():
-            by_mask.setdefault(mask, set()).update(reached)
-    atoms: list[tuple[int, set[int]]] = []
-    covered = 0
-    for mask, targets in by_mask.items():
-        if mask & covered:
-            split: list[tuple[int, set[int]]] = []
-            for other, others in atoms:
-                if shared := other & mask:
-                    split.append((shared, others | targets))
-                if own := other & ~mask:
-                    split.append((own, others))
-            atoms = split
-        if fresh := mask & ~covered:
-            atoms.append((fresh, targets))
-        covered |= mask
-    for mask, targets in atoms:
-        subset = frozenset(targets)
-        merged[subset] = merged.get(subset, 0) | mask
-    return [(mask, subset) for subset, mask in merged.items()]
+        return self.nfa.join(exits)

@@ -43,7 +43,7 @@ def read_gbnf(source: str, root: str = "root") -> Rules:
             raise SpecError(f"rule `{name}` is defined twice", source=source, position=at, keyword=name)
         bodies[name], positions[name] = body, at
         reader.skip(_SPACES)
-    return Rules(root, bodies, (), source, positions)
+    return Rules(root, bodies, None, source, positions)
 
 
 @dataclass

@@ -21,17 +21,17 @@ DEEPEST = 1_000  # a larger `max_depth` is a mistake
 class Grammar(Spec):
     """The texts that the rule `start` of a grammar in Lark's language derives; a value is the text itself.
 
-    A terminal is the set of its texts, wherever a lexer would end it, and texts of `%ignore` may stand before, between
-    and after terminals, any number of them. These are the texts that `lark.Lark(text, parser="earley",
-    lexer="dynamic_complete")` parses, and some more in two cases: of `/a|ab/` Lark never finds `ab`, since it takes the
-    first alternative that matches, and it skips what is ignored greedily even where a terminal begins with it.
+    These are the texts that `lark.Lark(text, parser="earley", lexer="dynamic_complete")` parses. A terminal is the set
+    of the texts that `re.match` takes to their end: of `/a|ab/`, as in Lark, `ab` is none. Before each terminal, and
+    before the end, texts of `%ignore` are skipped, any number of them, each as long as possible.
 
     Recursion at the beginnings and ends of rules is exact, as are operators with operands on both
     sides. Rules that nest, as brackets do, may lie within each other `max_depth` times; the default is as deep as 4,000
     states allow. `bounded` reports it, as does `max_depth` once the grammar is compiled (None: nothing is left out).
 
-    `%import` knows the grammars that ship, among them `common`. `%declare`, imports of files, and terminals that look
-    around themselves or are lazy are refused by name, with line and column.
+    `%import` knows the grammars that ship, among them `common`. Refused by name, with line and column, are `%declare`,
+    imports of files, terminals that depend on the text around them (look-aheads that except keywords may see what
+    follows as long as that decides nothing), and `%ignore` where more than the next terminal decides what is skipped.
     """
 
     def __init__(self, text: str, start: str = "start", max_depth: int | None = None) -> None:

@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from constrain.automaton import Automaton
 from constrain.context_free import Body, Choice, Reference, Repetition, Rules, Sequenced, Terminal
 from constrain.errors import LimitError, SpecError, UnsupportedError
+from constrain.following import following
+from constrain.ignored_texts import Ignored
 from constrain.lark_language import as_token, as_tree, position_of, syntax_tree
-from constrain.lark_terminals import Terminals, automaton_of, counts_of, looks_out
-from constrain.regex import Node
-from constrain.regex_tree import Alternate
+from constrain.lark_terminals import Pattern, Terminals, counts_of
+from constrain.lexemes import Lexemes, lexemes
 
 if TYPE_CHECKING:
     from lark import Token
@@ -176,7 +178,10 @@ class _Reading:
         self.seen: set[str] = set()
         self.instances = 0
         self.open: list[tuple[_File, str]] = []  # the terminals being read, each inside the one before
-        self.nodes: dict[tuple[int, str], Node] = {}
+        self.patterns: dict[tuple[int, str], Pattern] = {}
+        self.ignored = Ignored(())
+        self.terminals: dict[str, Terminal] = {}
+        self.looking: dict[str, tuple[frozenset[int], Tree, _File]] = {}  # the bytes that may not follow, the place
 
     def rules(self, start: str) -> Rules:
         for name, definition in self.file.definitions.items():
@@ -188,11 +193,14 @@ class _Reading:
             file, local = self.file.imported[start]
             self._want(file, local, file.definitions[local])
             start = file.label(local)
-        ignored = tuple(self._ignored(tree) for tree in self.file.ignored)
+        self.ignored = Ignored(tuple(self._ignored(tree) for tree in self.file.ignored))
         for label, definition, bindings in self.wanted:  # which grows
             parts = [self._body(tree, file, bindings) for tree, file in definition.alternatives]
             self.bodies[label] = parts[0] if len(parts) == 1 else Choice(tuple(parts))
-        return Rules(start, self.bodies, ignored, self.file.source, self.positions)
+        trailing = self.ignored.trailing if self.ignored.automata else None
+        rules = Rules(start, self.bodies, trailing, self.file.source, self.positions)
+        self._check_what_follows(rules)
+        return rules
 
     def _want(self, file: _File, name: str, definition: _Definition, arguments: tuple[Body, ...] = ()) -> str:
         label = file.label(name)
@@ -234,7 +242,7 @@ class _Reading:
                     as_token(name), [self._body(as_tree(each), file, bindings) for each in values], file
                 )
         label = "..".join(map(str, tree.children))
-        return self._terminal(label, self._terminals(file).node(tree), tree, file)
+        return self._terminal(label, self._terminals(file).pattern(tree), tree, file)
 
     def _instance(self, name: Token, arguments: list[Body], file: _File) -> Body:
         owner, local, definition = file.find(name)
@@ -257,40 +265,73 @@ class _Reading:
     def _terminals(self, file: _File) -> Terminals:
         return Terminals(file.source, lambda name: self._named(*file.find(name)))
 
-    def _named(self, file: _File, name: str, definition: _Definition) -> Node:
-        """The regular expression of a terminal."""
+    def _named(self, file: _File, name: str, definition: _Definition) -> Pattern:
+        """The pattern of a terminal. What extends it stands in groups before its own alternatives."""
         key = id(file), name
         if (file, name) in self.open:
             raise file.error(f"terminal `{name}` contains itself", definition.alternatives[0][0])
-        if key not in self.nodes:
+        if key not in self.patterns:
             self.open.append((file, name))
-            parts = [self._terminals(written).node(tree) for tree, written in definition.alternatives]
-            self.nodes[key] = parts[0] if len(parts) == 1 else Alternate(tuple(parts))
+            *added, (own, written) = definition.alternatives
+            parts = [self._terminals(each).pattern(tree) for tree, each in added]
+            parts += [self._terminals(written).pattern(as_tree(part)) for part in own.children]
+            self.patterns[key] = Pattern.choice(parts)
             self.open.pop()
-        return self.nodes[key]
+        return self.patterns[key]
 
-    def _ignored(self, tree: Tree) -> Terminal:
-        return self._terminal("%ignore", self._terminals(self.file).node(tree), tree, self.file)
+    def _ignored(self, tree: Tree) -> Automaton:
+        found = self._lexemes("%ignore", self._terminals(self.file).pattern(tree), tree, self.file)
+        if found.excluded:
+            raise self._looking("%ignore", tree, self.file)
+        return found.automaton
 
-    @staticmethod
-    def _terminal(label: str, node: Node, place: Tree, file: _File) -> Terminal:
-        if looks_out(node):
-            raise UnsupportedError(
-                f"{label} looks at the text around it",
-                source=file.source,
-                position=position_of(place),
-                hint="a terminal is matched by itself: say by its characters, or in rules, what may stand beside it",
-            )
-        automaton = automaton_of(node)
-        if automaton.accepting[0]:
+    def _terminal(self, label: str, pattern: Pattern, place: Tree, file: _File) -> Terminal:
+        """The terminal with what is ignored before it."""
+        if label not in self.terminals:
+            found = self._lexemes(label, pattern, place, file)
+            automaton = self.ignored.before(found.automaton)
+            if automaton is None:
+                raise UnsupportedError(
+                    f"before {label}, what is ignored may end in several places",
+                    source=file.source,
+                    position=position_of(place),
+                    keyword="%ignore",
+                    hint="Lark ignores as much as it can: let %ignore stop where it has to, as /[*].*?[*]/ does",
+                )
+            self.terminals[label] = Terminal(label, automaton)
+            if found.excluded:
+                self.looking[label] = found.excluded, place, file
+        return self.terminals[label]
+
+    def _lexemes(self, label: str, pattern: Pattern, place: Tree, file: _File) -> Lexemes:
+        found = lexemes(pattern.node)
+        if found is None:
+            raise self._looking(label, place, file)
+        if found.automaton.accepting[0]:
             raise file.error(
                 f"{label} matches the empty text, and a terminal has at least one character",
                 place,
                 hint="make it optional where it is used",
             )
-        if automaton.is_empty():
+        if found.automaton.is_empty():
             raise file.error(f"{label} matches no text", place)
-        return Terminal(label, automaton)
+        return found
+
+    def _check_what_follows(self, rules: Rules) -> None:
+        """Refuse terminals that mind what follows them, where it may follow."""
+        behind = following(rules) if self.looking else {}
+        for label, (excluded, place, file) in self.looking.items():
+            if minded := excluded & behind.get(label, frozenset()):
+                raise self._looking(label, place, file, f", and {chr(min(minded))!r} may follow it")
+
+    @staticmethod
+    def _looking(label: str, place: Tree, file: _File, why: str = "") -> UnsupportedError:
+        return UnsupportedError(
+            f"{label} looks at the text around it{why}",
+            source=file.source,
+            position=position_of(place),
+            hint="a terminal is matched by itself: say by its characters, or in rules, what may stand beside it",
+        )
 
 
 def _label(body: Body) -> str:

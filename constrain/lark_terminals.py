@@ -1,56 +1,125 @@
-"""The terminals of Lark grammars as regular expressions: literals, ranges, and what is composed of them.
+"""The terminals of Lark grammars as patterns: literals, ranges, and what is composed of them.
 
-Escapes are those of Lark, which evaluates some itself before `re` sees a pattern. A terminal is the set of its texts,
-so one that looks at what is around it (`\\b` or a look-ahead at its end, `^`) means nothing by itself and is refused;
-assertions within it see its own text. Lazy quantifiers are refused, since they choose among the texts of that set.
+Lark makes one pattern of a terminal, as text: parts of a sequence are written one after the other *without* parentheses
+(so `/a|b/ "c"` is `a|bc`), and alternatives are sorted: those that may be longer first, then those whose shortest texts
+are longer, then those that are written longer. What texts such a pattern has is told by `lexemes`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from constrain.automaton import Automaton
-from constrain.codepoints import CodePoints
-from constrain.errors import SpecError, UnsupportedError
+from constrain.errors import LimitError, SpecError, UnsupportedError
 from constrain.lark_language import as_token, as_tree, position_of
-from constrain.regex import Node, parse, to_expression
-from constrain.regex_tree import Alternate, Anchor, Chars, Concat, Look, Repeat
+from constrain.regex import Node, parse
+from constrain.regex_tree import widths
 
 if TYPE_CHECKING:
     from lark import Token
 
     from constrain.lark_language import Tree
 
-__all__ = ["Terminals", "automaton_of", "counts_of", "looks_out"]
+__all__ = ["Pattern", "Terminals", "counts_of"]
+
+MAX_LENGTH = 100_000  # characters of a pattern, with all that it refers to written out
 
 _ESCAPE = re.compile(r'\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(\\"|.))', re.DOTALL)
 _CONTROL = {"n": "\n", "t": "\t", "r": "\r", "f": "\f"}
-_ATOMS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)  # escapes and classes, where signs mean nothing
-_LAZY = re.compile(r"(?:[*+?]|\{[0-9]+,?[0-9]*\}|\{,[0-9]+\})\?")
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """What `re` reads under `flags`; or, if `plain`, the characters of `value` themselves."""
+
+    value: str
+    flags: str = ""
+    plain: bool = False
+
+    @cached_property
+    def text(self) -> str:
+        """The pattern with its flags in it."""
+        text = re.escape(self.value) if self.plain else self.value
+        for flag in self.flags:
+            text = f"(?{flag}:{text})"
+        return text
+
+    @cached_property
+    def node(self) -> Node:
+        return parse(self.text)
+
+    @cached_property
+    def rank(self) -> tuple[float, float, int]:
+        """What sorts alternatives, the first ones having the smallest."""
+        low, high = (len(self.value),) * 2 if self.plain else widths(self.node)
+        return -high, -low, -len(self.value)
+
+    def repeated(self, operator: str) -> Pattern:
+        return Pattern(f"(?:{self.text}){operator}", self.flags)
+
+    @staticmethod
+    def sequence(parts: Sequence[Pattern]) -> Pattern:
+        return parts[0] if len(parts) == 1 else Pattern("".join(part.text for part in parts), plain=not parts)
+
+    @staticmethod
+    def choice(parts: Sequence[Pattern]) -> Pattern:
+        if len(parts) == 1:
+            return parts[0]
+        return Pattern(f"(?:{'|'.join(part.text for part in sorted(parts, key=lambda part: part.rank))})")
 
 
 class Terminals:
     """Reads the trees of terminals in one source; `named` gives those that they refer to by name."""
 
-    def __init__(self, source: str, named: Callable[[Token], Node]) -> None:
+    def __init__(self, source: str, named: Callable[[Token], Pattern]) -> None:
         self.source = source
         self.named = named
 
-    def node(self, tree: Tree) -> Node:
-        """The regular expression that a tree denotes."""
+    def pattern(self, tree: Tree) -> Pattern:
+        """The pattern that a tree denotes."""
+        return self._read(self._pattern(tree), tree)
+
+    def choice(self, trees: Sequence[Tree]) -> Pattern:
+        """Any one of several patterns."""
+        return Pattern.choice([self._read(self._pattern(tree), tree) for tree in trees])
+
+    def _read(self, found: Pattern, tree: Tree) -> Pattern:
+        """The pattern, once it is known that it can be read."""
+        if len(found.text) > MAX_LENGTH:
+            raise LimitError(
+                f"the pattern of a terminal may have at most {MAX_LENGTH:,} characters",
+                limit=MAX_LENGTH,
+                given=len(found.text),
+                hint="repeat or alternate in rules what is long",
+            )
+        try:
+            found.node  # noqa: B018 - read now, so that errors have their place
+        except SpecError as error:
+            raise self._placed(error, position_of(tree), f"as a whole it is {found.text}") from None
+        return found
+
+    def _placed(self, error: SpecError, position: int, hint: str | None = None) -> SpecError:
+        """An error of a pattern as one of this source."""
+        kind = UnsupportedError if isinstance(error, UnsupportedError) else SpecError
+        return kind(
+            error.message, source=self.source, position=position, keyword=error.keyword, hint=error.hint or hint
+        )
+
+    def _pattern(self, tree: Tree) -> Pattern:
         match tree.data, tree.children:
             case "choice", parts:
-                return _one(Alternate, [self.node(as_tree(part)) for part in parts])
+                return self.choice(list(map(as_tree, parts)))
             case "sequence", parts:
-                return _one(Concat, [self.node(as_tree(part)) for part in parts])
-            case "optional", parts:
-                return Repeat(self.node(as_tree(parts[0])), 0, 1)
-            case "repeated", (part, *_):
+                return Pattern.sequence([self._pattern(as_tree(part)) for part in parts])
+            case "optional", (part,):
+                return self._pattern(as_tree(part)).repeated("?")
+            case "repeated", (part, operator, *rest):
                 low, high = counts_of(self.source, tree)
-                return Repeat(self.node(as_tree(part)), low, high)
+                given = f"{{{low},{high}}}" if any(rest) else f"{{{low}}}" if high == low else str(operator)
+                return self._pattern(as_tree(part)).repeated(given)
             case "symbol", (name,):
                 token = as_token(as_tree(name).children[0])
                 if not token.isupper():
@@ -64,50 +133,34 @@ class Terminals:
                 raise self.error("templates make rules, and terminals consist of terminals", tree)
         raise self.error("only alternatives of rules can be given other names", tree)
 
-    def literal(self, token: str, position: int) -> Node:
+    def literal(self, token: str, position: int) -> Pattern:
         """A string or a pattern with its quotes and flags."""
         quote = token[0]
         content, _, flags = token[1:].rpartition(quote)
-        pattern = evaluated(content, is_pattern=quote == "/")
         if not content:
             raise SpecError("a literal may not be empty", source=self.source, position=position)
+        value = evaluated(content, is_pattern=quote == "/")
         if quote == '"':
-            return parse(re.escape(pattern), flags=flags)
+            return Pattern(value, flags, plain=True)
         if "\n" in content and "x" not in flags:
             raise SpecError(
                 "a pattern of several lines needs the flag x", source=self.source, position=position, keyword="x"
             )
-        if lazy := _LAZY.search(_ATOMS.sub("x", pattern)):
-            raise UnsupportedError(
-                f"{token} has a lazy quantifier, {lazy[0]}",
-                source=self.source,
-                position=position,
-                keyword=lazy[0],
-                hint='exclude what ends it, as in /"[^"]*"/: a terminal is the set of its texts, the shortest or not',
-            )
         try:
-            node = parse(pattern, flags=flags)
+            parse(value, flags=flags)
         except SpecError as error:
-            inside = error.position if error.position is not None and pattern == content else -1
-            kind = UnsupportedError if isinstance(error, UnsupportedError) else SpecError
-            raise kind(
-                error.message,
-                source=self.source,
-                position=position + 1 + inside,
-                keyword=error.keyword,
-                hint=error.hint,
-            ) from None
-        return node
+            inside = error.position if error.position is not None and value == content else -1
+            raise self._placed(error, position + 1 + inside) from None
+        return Pattern(value, flags)
 
-    def range(self, first: str, last: str, tree: Tree) -> Node:
-        """One character from `first` to `last`, strings with their quotes."""
+    def range(self, first: str, last: str, tree: Tree) -> Pattern:
+        """One character from `first` to `last`, strings with their quotes; of these, Lark makes a class as written."""
         ends = [evaluated(text[1:-1], is_pattern=False) for text in (first, last)]
         if any(len(end) != 1 for end in ends):
             raise self.error("a range goes from one character to another, without flags", tree)
-        points = CodePoints.range(*ends)
-        if not points:
+        if ends[0] > ends[1]:
             raise self.error(f"the range {first}..{last} holds no character", tree)
-        return Chars(points)
+        return Pattern(f"[{first[1:-1]}-{last[1:-1]}]")
 
     def error(self, message: str, tree: Tree) -> SpecError:
         return SpecError(message, source=self.source, position=position_of(tree))
@@ -143,53 +196,3 @@ def counts_of(source: str, repeated: Tree) -> tuple[int, int | None]:
     if not 0 <= low <= high:
         raise SpecError(f"nothing is repeated {low} to {high} times", source=source, position=position_of(repeated))
     return low, high
-
-
-@lru_cache(maxsize=1024)
-def automaton_of(node: Node) -> Automaton:
-    """The texts of a terminal."""
-    return to_expression(node)
-
-
-def _one(kind: type[Alternate] | type[Concat], parts: list[Node]) -> Node:
-    return parts[0] if len(parts) == 1 else kind(tuple(parts))
-
-
-def looks_out(node: Node) -> bool:
-    """Whether what stands around a text of a terminal decides if it is one."""
-    return _looks_out(node, ahead=True) or _looks_out(node, ahead=False)
-
-
-def _looks_out(node: Node, *, ahead: bool) -> bool:
-    """Whether an assertion can stand where no character of the text follows (`ahead`) or precedes."""
-    match node:
-        case Chars():
-            return False
-        case Anchor():
-            return True
-        case Look():
-            return node.ahead == ahead
-        case Alternate(parts):
-            return any(_looks_out(part, ahead=ahead) for part in parts)
-        case Repeat(part, _, _):
-            return _looks_out(part, ahead=ahead)
-        case Concat(parts):
-            for part in reversed(parts) if ahead else parts:
-                if _looks_out(part, ahead=ahead):
-                    return True
-                if not _may_be_empty(part):
-                    break
-    return False
-
-
-def _may_be_empty(node: Node) -> bool:
-    match node:
-        case Chars():
-            return False
-        case Alternate(parts):
-            return any(map(_may_be_empty, parts))
-        case Concat(parts):
-            return all(map(_may_be_empty, parts))
-        case Repeat(part, low, _):
-            return low == 0 or _may_be_empty(part)
-    return True

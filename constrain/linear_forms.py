@@ -5,18 +5,22 @@ ends only, the system is left-linear and Arden's lemma solves it: X = X M | N is
 Both ends of one rule in its own forms, as in X = P X | X S | X I X | N, are operators: X = U (I U)* with U = P* N S*,
 since grouping does not change the text. What else stands between two texts is cut out of the system: there the
 language of the rule is taken from `inner`, and calling on these again and again approaches the solution from below.
+
+Languages nest, so what takes one of its operands twice doubles at every depth. Lists part (separator part)* therefore
+become one expression with one copy of their part, and so do operators.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TypeAlias
 
 from constrain.context_free import Body, Choice, Reference, Repetition, Sequenced, Terminal, references
-from constrain.expression import EMPTY, NOTHING, Expression, concat, repeat, union
+from constrain.expression import EMPTY, NOTHING, Expression, concat, repeat, separated, union
 
-__all__ = ["Forms", "Linear"]
+__all__ = ["Forms", "Linear", "copies"]
 
 End: TypeAlias = str | None
 Form: TypeAlias = tuple[End, Expression, End]
@@ -33,6 +37,8 @@ class Forms:
     @staticmethod
     def of(language: Expression) -> Forms:
         """A language without rules at its ends."""
+        if language == EMPTY:
+            return Forms(empty=True)
         return Forms(others={} if _is_nothing(language) else {(None, None): language})
 
     def __or__(self, other: Forms) -> Forms:
@@ -75,7 +81,7 @@ class Linear:
 
     def forms(self, body: Body) -> Forms:
         """What the body derives, as forms."""
-        if not any(reference.rule in self.members for reference in references(body)):
+        if not self._has_members(body):
             return Forms(empty=self.nullable(body)) | Forms.of(self.language(body))
         match body:
             case Reference(rule):
@@ -83,7 +89,13 @@ class Linear:
             case Choice(parts):
                 return self._any(self.forms(part) for part in parts)
             case Sequenced(parts):
-                return self.concat(*(self.forms(part) for part in parts))
+                found = Forms(empty=True)
+                for has_members, run in groupby(parts, self._has_members):
+                    pieces = tuple(run)
+                    if not has_members:  # as one, since each that can be empty would double the number of forms
+                        pieces = (Sequenced(pieces),)
+                    found = self.concat(found, *map(self.forms, pieces))
+                return found
             case Repetition(part, low, high):
                 once = self.forms(part)
                 found = once if low <= 1 and high != 0 else Forms()
@@ -94,6 +106,9 @@ class Linear:
                 return found | Forms(empty=low == 0)
         raise AssertionError("a terminal has no members")
 
+    def _has_members(self, body: Body) -> bool:
+        return any(reference.rule in self.members for reference in references(body))
+
     def language(self, body: Body) -> Expression:
         """What the body derives, with the languages of `inner` for all members."""
         match body:
@@ -102,7 +117,10 @@ class Linear:
             case Reference(rule):
                 return self.inner(rule) if rule in self.members else self.outer(rule)
             case Sequenced(parts):
-                return _concat(self.language(part) for part in parts)
+                return _concat(
+                    self.language(part) if by is None else _separated(self.language(part), self.language(by))
+                    for part, by in _factored(parts)
+                )
             case Choice(parts):
                 return union(*(self.language(part) for part in parts))
             case Repetition(part, low, high):
@@ -120,12 +138,17 @@ class Linear:
         infix, pairs = forms.others.get((rule, rule)), forms.others.items()
         prefix = self._any(_single((left, middle, None)) for (left, right), middle in pairs if left != rule == right)
         suffix = self._any(_single((None, middle, right)) for (left, right), middle in pairs if left == rule != right)
-        found = self.concat(self._any_number(prefix), forms.without(rule), self._any_number(suffix))
+        rest = forms.without(rule)
+        if prefix.ends() or rest.ends() or suffix.ends():
+            found = self.concat(self._any_number(prefix), rest, self._any_number(suffix))
+        else:  # in one form, with one copy of each
+            before, after = _any_number(self._closed(prefix)), _any_number(self._closed(suffix))
+            found = Forms(rest.empty) | Forms.of(_concat([before, self._closed(rest), after]))
         if infix is None:
             return found
         operand = self._closed(found)
         if not found.ends():
-            return Forms.of(_concat([operand, repeat(_concat([infix, operand]))]))
+            return Forms.of(_separated(operand, infix))
         return found | self.concat(found, Forms.of(_concat([infix, repeat(_concat([operand, infix]))])), found)
 
     def substituted(self, forms: Forms, rule: str, value: Forms) -> Forms:
@@ -166,7 +189,7 @@ class Linear:
 
     def _any_number(self, forms: Forms) -> Forms:
         """Any number of texts of the forms, one after the other."""
-        closed = Forms(empty=True) | Forms.of(repeat(self._closed(forms)))
+        closed = Forms(empty=True) | Forms.of(_any_number(self._closed(forms)))
         return self.concat(forms, closed, forms) | forms | Forms(empty=True) if forms.ends() else closed
 
     @staticmethod
@@ -175,6 +198,47 @@ class Linear:
         for part in parts:
             found |= part
         return found
+
+
+def copies(body: Body) -> Iterator[str]:
+    """The rules of which `Linear.language` takes the language, as often as it does; twice stands for any more."""
+    match body:
+        case Reference(rule):
+            yield rule
+        case Choice(parts):
+            for part in parts:
+                yield from copies(part)
+        case Sequenced(parts):
+            for part, separator in _factored(parts):
+                yield from copies(part)
+                yield from () if separator is None else copies(separator)
+        case Repetition(part, low, high):
+            yield from [*copies(part)] * (2 if max(low, high or 0) > 1 else 1)
+
+
+def _factored(parts: Sequence[Body]) -> Iterator[tuple[Body, Body | None]]:
+    """The parts of a sequence, each with None, or with its separator in place of part (separator part)*."""
+    found: list[tuple[Body, Body | None]] = []
+    for part in parts:
+        again: tuple[Body, ...] = ()
+        if isinstance(part, Repetition) and (part.low, part.high) == (0, None):
+            again = part.part.parts if isinstance(part.part, Sequenced) else (part.part,)
+        size = 0
+        while size < min(len(again), len(found)) and found[-1 - size] == (again[-1 - size], None):
+            size += 1
+        if size:
+            found[-size:] = [(Sequenced(again[-size:]), Sequenced(again[:-size]))]
+        else:
+            found.append((part, None))
+    yield from found
+
+
+def _any_number(part: Expression) -> Expression:
+    return EMPTY if _is_nothing(part) else repeat(part)
+
+
+def _separated(part: Expression, separator: Expression) -> Expression:
+    return part if _is_nothing(part) or _is_nothing(separator) else separated(part, separator)
 
 
 def _single(form: Form) -> Forms:

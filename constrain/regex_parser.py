@@ -157,9 +157,9 @@ class _Parser(Cursor):
         self.at = match.end()
         if self.python and self.take("+"):
             self.refuse("a possessive quantifier", match[0] + "+", match.start())
-        self.take("?")  # a lazy quantifier prefers other matches, but the language is the same
+        lazy = self.take("?")
         if match[0] in "*+?":
-            return Repeat(atom, int(match[0] == "+"), 1 if match[0] == "?" else None)
+            return Repeat(atom, int(match[0] == "+"), 1 if match[0] == "?" else None, lazy)
         counts = {name: match[name].lstrip("0") or "0" for name in ("low", "high") if match[name]}
         if any(len(count) > len(str(MAX_COUNT - 1)) for count in counts.values()):
             raise _count_limit()
@@ -167,7 +167,7 @@ class _Parser(Cursor):
         high = int(counts["high"]) if "high" in counts else None if match["comma"] else low
         if high is not None and high < low:
             raise self.error("min repeat greater than max repeat", match.start())
-        return Repeat(atom, low, high)
+        return Repeat(atom, low, high, lazy)
 
     def atom(self, flags: frozenset[str]) -> Node:
         start, char = self.at, self.source[self.at]

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from math import inf
 from typing import TypeAlias
 
 from constrain.codepoints import CodePoints
 
-__all__ = ["EMPTY", "NOTHING", "Alternate", "Anchor", "Chars", "Concat", "Look", "Node", "Repeat", "boundary"]
+__all__ = [
+    "EMPTY",
+    "NOTHING",
+    "Alternate",
+    "Anchor",
+    "Chars",
+    "Concat",
+    "Look",
+    "Node",
+    "Repeat",
+    "boundary",
+    "widths",
+]
 
 
 @dataclass(frozen=True)
@@ -34,11 +47,15 @@ class Alternate:
 
 @dataclass(frozen=True)
 class Repeat:
-    """Between `low` and `high` copies of `part`, one after the other; `high` None means no upper bound."""
+    """Between `low` and `high` copies of `part`, one after the other; `high` None means no upper bound.
+
+    `lazy` says which of the matches is preferred: the language is the same.
+    """
 
     part: Node
     low: int
     high: int | None
+    lazy: bool = False
 
 
 class Anchor(Enum):
@@ -73,3 +90,20 @@ def boundary(word: CodePoints, *, negative: bool = False) -> Node:
     if negative:
         return Alternate((Concat((before, after)), Concat((no_before, no_after))))
     return Alternate((Concat((before, no_after)), Concat((no_before, after))))
+
+
+def widths(node: Node) -> tuple[int, float]:
+    """The least and the greatest number of characters that are read, whatever assertions say (`inf` for no bound)."""
+    match node:
+        case Chars():
+            return 1, 1
+        case Concat(parts):
+            ends = [widths(part) for part in parts]
+            return sum(low for low, _ in ends), sum(high for _, high in ends)
+        case Alternate(branches):
+            ends = [widths(branch) for branch in branches] or [(0, 0)]
+            return min(low for low, _ in ends), max(high for _, high in ends)
+        case Repeat(part, low, high):
+            least, most = widths(part)
+            return least * low, 0 if 0 in (most, high) else inf if high is None else most * high
+    return 0, 0

@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from constrain.automaton import DEFAULT_MAX_STATES, Automaton
-from constrain.context_free import Body, Choice, Repetition, Rules, Sequenced, Terminal, components, references
+from constrain.context_free import Rules, components, references
 from constrain.errors import LimitError
-from constrain.expression import EMPTY, NOTHING, Expression, compile_expression, concat, literal, repeat, union
-from constrain.linear_forms import Forms, Linear
+from constrain.expression import EMPTY, NOTHING, Expression, compile_expression, concat, literal, union
+from constrain.linear_forms import Forms, Linear, copies
 
 __all__ = ["STATE_BUDGET", "Unrolled", "unroll"]
 
@@ -25,7 +25,7 @@ STATE_BUDGET = 4_000  # states up to which the depth grows by itself
 MAX_DEPTH = 16  # to which it grows by itself
 _SPARE = 8  # states of the subset construction per state of the budget
 
-Languages = Mapping[str, Automaton]
+Languages = dict[str, Expression]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,12 +96,14 @@ class _Depths:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self.ignored = repeat(union(*(terminal.automaton for terminal in rules.ignored)))
-        self.spaced: dict[Automaton, Automaton] = {}
-        self.bodies = {name: self._spaced(rules.bodies[name]) for name in rules.reachable}
+        self.bodies = {name: rules.bodies[name] for name in rules.reachable}
         edges = {name: {each.rule for each in references(body)} for name, body in self.bodies.items()}
         self.components = [self._component(frozenset(members), edges) for members in components(edges)]
-        self.languages: dict[str, Automaton] = {}
+        alone = {name: group for component in self.components for group in component.groups for name in group}
+        self.uses = Counter(
+            rule for name, body in self.bodies.items() for rule in copies(body) if rule not in alone[name]
+        )
+        self.languages: Languages = {}
         self.settled: set[str] = set()
         self.limit = DEFAULT_MAX_STATES
 
@@ -111,8 +113,9 @@ class _Depths:
         return self.rules.start in self.settled
 
     def within(self, language: Automaton) -> Automaton:
-        """The language with what is ignored before it."""
-        return compile_expression(concat(self.ignored, language))
+        """The language with what may stand behind it."""
+        trailing = self.rules.trailing
+        return language if trailing is None else compile_expression(concat(language, trailing))
 
     def advance(self, limit: int) -> Automaton:
         """The language of the start, after those at one depth have become those at the next, none of which may need
@@ -129,19 +132,24 @@ class _Depths:
             if component.outer <= self.settled and all(before.get(name) == found[name] for name in used):
                 self.settled |= component.members
             self.languages |= found
-        return self.languages[self.rules.start]
+        start = self._compile(self.languages[self.rules.start])
+        self.languages[self.rules.start] = start
+        return start
 
-    def _solved(self, component: _Component, before: Languages, used: set[str]) -> dict[str, Automaton]:
+    def _solved(self, component: _Component, before: Languages, used: set[str]) -> Languages:
         """The languages of a component's rules, given those of outer rules, and `before` for its own where they lie
         inside and are not solved yet; these are noted in `used`.
+
+        What is used once remains an expression, so that it is compiled as part of another language and not before.
         """
-        found: dict[str, Automaton] = {}
+        found: Languages = {}
 
         def inner(name: str) -> Expression:
-            if name not in found:
-                used.add(name)
-            language = found.get(name, before.get(name))
-            return NOTHING if language is None or language.is_empty() else language
+            if name in found:
+                return found[name]
+            used.add(name)
+            before[name] = self._shared(before.get(name, NOTHING))
+            return before[name]
 
         def outer(name: str) -> Expression:
             return inner(name) if name in component.members else self.languages[name]
@@ -151,14 +159,18 @@ class _Depths:
             forms = {name: linear.forms(self.bodies[name]) for name in group}
             for done, name in enumerate(group, 1):
                 forms[name] = linear.solved(name, forms[name])
+                if len(group) > 1:
+                    forms[name] = self._compiled(forms[name])
                 for other in group[done:]:
                     forms[other] = self._compiled(linear.substituted(forms[other], name, forms[name]))
             for name in reversed(group):
                 closed = forms[name]
                 for end in sorted(closed.ends()):
                     closed = linear.substituted(closed, end, Forms.of(found[end]))
-                found[name] = self._compile(union(*(middle for _, middle, _ in closed.items())))
-        return found
+                found[name] = union(*(middle for _, middle, _ in closed.items()))
+                if len(group) > 1 or self.uses[name] > 1 or name in used:
+                    found[name] = self._shared(found[name])
+        return found | {name: self._shared(found[name]) for name in used}
 
     def _compiled(self, forms: Forms) -> Forms:
         """The same with an automaton for each middle, so that repeated substitution piles up no expressions."""
@@ -167,23 +179,13 @@ class _Depths:
         }
         return Forms(forms.empty, forms.units, others)
 
+    def _shared(self, expression: Expression) -> Expression:
+        """The same as one automaton, of which many copies can be made; `NOTHING` remains that."""
+        automaton = self._compile(expression)
+        return NOTHING if automaton.is_empty() else automaton
+
     def _compile(self, expression: Expression) -> Automaton:
         return compile_expression(expression, max_states=self.limit)
-
-    def _spaced(self, body: Body) -> Body:
-        """The body with ignored texts after every terminal."""
-        match body:
-            case Terminal(label, automaton):
-                if self.rules.ignored and automaton not in self.spaced:
-                    self.spaced[automaton] = compile_expression(concat(automaton, self.ignored))
-                return Terminal(label, self.spaced.get(automaton, automaton))
-            case Sequenced(parts):
-                return Sequenced(tuple(map(self._spaced, parts)))
-            case Choice(parts):
-                return Choice(tuple(map(self._spaced, parts)))
-            case Repetition(part, low, high):
-                return Repetition(self._spaced(part), low, high)
-        return body
 
     def _linear(
         self, members: frozenset[str], outer: Callable[[str], Expression], inner: Callable[[str], Expression]

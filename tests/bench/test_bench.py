@@ -11,8 +11,9 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from constrain.grammar import Grammar
 from constrain.vocabulary import Vocabulary
-from tests.bench import accuracy, compile, large, step
+from tests.bench import accuracy, compile, grammars, large, step
 from tests.bench.corpus import corpus
 from tests.bench.schemas import ANSWERS, DOCUMENTS, SCHEMAS, resized
 from tests.bench.varied import summary, varied_schemas
@@ -114,6 +115,27 @@ def test_large_reports_time_memory_and_disagreements() -> None:
         assert row["documents"]["wrong"] == []
         assert 0 < row["documents"]["valid"] < row["documents"]["of"]
     assert "2 of 2 (100.0%) within" in run(large.main, *small).stdout
+
+
+def test_grammars_reports_depth_size_time_and_memory() -> None:
+    small = ("--only", "csv,s_expression", "--size", "1500", "--repeats", "1")
+    result = json.loads(run(grammars.main, *small, "--json").stdout)
+    assert (result["within"], result["of"]) == (2, 2)
+    for name, row in result["grammars"].items():
+        grammar = Grammar.named(name)
+        assert (row["depth"], row["states"]) == (grammar.max_depth, grammar.automaton.states)
+        assert row["class edges"] > row["classes"] > 1
+        assert 0 < row["bytes"] < row["seconds"]
+        assert row["peak MiB"] > 0
+    assert "2 of 2 within" in run(grammars.main, *small).stdout
+
+
+def test_a_grammar_that_takes_too_long_is_stopped_and_not_within() -> None:
+    small = ("--only", "s_expression", "--size", "1500", "--patience", "0.001")
+    result = json.loads(run(grammars.main, *small, "--json").stdout)
+    assert (result["within"], result["of"]) == (0, 1)
+    assert result["grammars"]["s_expression"] == {"failed": "over 0.001 s"}
+    assert "over 0.001 s" in run(grammars.main, *small).stdout
 
 
 def test_a_worker_survives_what_it_is_asked() -> None:

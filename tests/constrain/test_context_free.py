@@ -59,6 +59,43 @@ def random_body(rng: random.Random, size: int) -> Body:
     return Sequenced(pair) if kind < 0.75 else Choice(pair)
 
 
+LISTS = {
+    "a list": {"X": "Y (c Y)*", "Y": "a|b"},
+    "of two": {"X": "Y a (b Y a)*", "Y": "a|c"},
+    "after the same": {"X": "Y Y (c Y)*", "Y": "a|b"},
+    "with nothing between": {"X": "Y (Y)*", "Y": "a b|c"},
+    "of lists": {"X": "Z (c Z)*", "Z": "Y (b Y)*", "Y": "a|b X c"},
+    "of itself, inside": {"X": "a X (b X)* c|a"},
+    "of itself, at the ends": {"X": "X (b X)*|a|c X a"},
+    "of itself, at one end": {"X": "a (b X)*|c Y (b Y)* X", "Y": "a X c|b"},
+    "that can be empty": {"X": "Y (c Y)* b", "Y": "a*"},
+    "beside a list": {"X": "Y (a Y)* (a Y)*", "Y": "b|c"},
+    "that only looks like one": {"X": "Y (c Z)*", "Y": "a", "Z": "b|a"},
+}
+
+
+def body_of(text: str) -> Body:
+    """`a b (c X)* | X`, with neither groups in groups nor alternatives in them."""
+    choices: list[Body] = []
+    for alternative in text.split("|"):
+        parts: list[Body] = []
+        group: list[Body] | None = None
+        for char in alternative.replace(" ", ""):
+            target = parts if group is None else group
+            match char:
+                case "(":
+                    group = []
+                case ")":
+                    parts.append(Sequenced(tuple(group or ())))
+                    group = None
+                case "*":
+                    target[-1] = Repetition(target[-1], 0, None)
+                case _:
+                    target.append(Reference(char) if char.isupper() else letter(char))
+        choices.append(Sequenced(tuple(parts)))
+    return Choice(tuple(choices))
+
+
 def random_rules(seed: int) -> Rules:
     """A grammar of three rules; those that mean nothing are drawn again."""
     rng = random.Random(seed)
@@ -90,16 +127,32 @@ def test_random_rules(seed: int) -> None:
     assert {word for word in expected if len(word) < 2} <= words
 
 
+@pytest.mark.parametrize("name", LISTS)
+def test_lists_with_separators(name: str) -> None:
+    rules = Rules("X", {rule: body_of(text) for rule, text in LISTS[name].items()})
+    expected = all_texts(rules)
+    for depth in (0, 1, 2, None):
+        found = unroll(rules, max_depth=depth)
+        words = {word.decode() for word in found.automaton.words(LENGTH)}
+        assert words <= expected
+    assert words == expected
+
+
+def test_terminals_of_one_label_may_differ() -> None:
+    again = Sequenced((letter("c"), Terminal("a", letter("b").automaton)))
+    rules = Rules("X", {"X": Sequenced((letter("a"), Repetition(again, 0, None)))})
+    assert {word.decode() for word in unroll(rules).automaton.words(LENGTH)} == {"a", "acb", "acbcb"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1000, 1600))
 def test_many_random_rules(seed: int) -> None:
     test_random_rules(seed)
 
 
-def test_ignored_terminals_stand_anywhere_but_inside() -> None:
-    rules = Rules("X", {"X": Sequenced((letter("ab"), Repetition(letter("c"), 0, 1)))}, (letter("_"),))
-    found = {word.decode() for word in unroll(rules).automaton.words(4)}
-    assert found == {"ab", "_ab", "ab_", "abc", "__ab", "_ab_", "ab__", "_abc", "ab_c", "abc_"}
+def test_what_trails_stands_behind_the_start_alone() -> None:
+    rules = Rules("X", {"X": Sequenced((letter("a"), Repetition(Reference("X"), 0, 1)))}, letter("_").automaton)
+    assert {word.decode() for word in unroll(rules).automaton.words(4)} == {"a_", "aa_", "aaa_"}
 
 
 def test_rules_that_refer_to_nothing_or_derive_nothing() -> None:
