@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from typing import Any
+from typing import Any, Final
 
-from constrain.automaton import Automaton
+import numpy as np
+
+from constrain.automaton import Automaton, combine
 from constrain.codepoints import CodePoints, utf8
 from constrain.errors import SpecError, UnsatisfiableError, UnsupportedError
 from constrain.expression import compile_expression, repeat
 from constrain.specs import Spec
 from constrain.token_lengths import Window, Windowed, windows_of
 
-__all__ = ["Both", "Combined", "Complement", "Either", "forbid_tokens", "operand"]
+__all__ = ["MAX_STATES", "Both", "Combined", "Complement", "Either", "forbid_tokens", "intersection", "operand"]
+
+MAX_STATES: Final = 300_000
+"""Of an intersection, where counters multiply: 4 seconds and 0.9 GB with 131,072 tokens at 240,000 states."""
 
 
 class Combined(Windowed):
     """A spec made of `parts`; of its text, nothing is checked but what is checked of theirs."""
 
     parts: tuple[Spec, ...]
+
+    def __post_init__(self) -> None:
+        for part in self.parts:
+            if part.whole:
+                raise UnsupportedError(
+                    f"{part.describe()} cannot be a part of another specification: rules between its variables are"
+                    " kept by choosing all of them at once",
+                    hint="decode it on its own, and put the texts together afterwards",
+                )
 
     @property
     def bounded(self) -> tuple[str, ...]:
@@ -61,6 +76,7 @@ class Either(Combined):
     parts: tuple[Spec, ...]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.counts_tokens and self.residual:
             raise UnsupportedError(
                 f"a number of tokens as an alternative to what is checked on the text ({self.describe()}) is not"
@@ -115,7 +131,7 @@ class Both(Combined):
     parts: tuple[Spec, ...]
 
     def _language(self) -> Automaton:
-        return reduce(Automaton.__and__, (part.automaton for part in self.parts))
+        return intersection(part.automaton for part in self.parts)
 
     def _windows(self) -> tuple[Window, ...]:
         found = windows_of(self.parts[0])
@@ -147,6 +163,7 @@ class Complement(Combined):
     part: Spec
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         forbid_tokens(self.part, "the complement of")
         reason = "part of it is checked on the text" if self.part.residual else "; ".join(self.part.bounded)
         if reason:
@@ -169,6 +186,12 @@ class Complement(Combined):
 
     def describe(self) -> str:
         return f"~{operand(self.part)}"
+
+
+def intersection(automata: Iterable[Automaton]) -> Automaton:
+    """The language that all have in common. Raises `LimitError` beyond `MAX_STATES`."""
+    smallest_first = sorted(automata, key=lambda automaton: automaton.states)
+    return reduce(lambda a, b: combine(a, b, np.logical_and, max_states=MAX_STATES), smallest_first)
 
 
 def operand(spec: Spec) -> str:

@@ -63,6 +63,10 @@ class PlainType(Spec):
     def residual(self) -> bool:
         return self.json.residual
 
+    @property
+    def whole(self) -> bool:
+        return self.json.whole
+
     def fault(self, text: str, *, complete: bool = True) -> tuple[int, int] | None:
         if self._kind != "string":
             return self.json.fault(text, complete=complete)

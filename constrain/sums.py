@@ -23,6 +23,7 @@ class Joined(Combined):
     parts: tuple[Spec, ...]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for part in self.parts:
             forbid_tokens(part, "a sum with")
 
@@ -99,6 +100,7 @@ class Repeated(Combined):
     high: int | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         forbid_tokens(self.part, "a repetition of")
         bounds = [self.low] if self.high is None else [self.low, self.high]
         if not all(isinstance(bound, int) for bound in bounds) or not 0 <= bounds[0] <= bounds[-1]:

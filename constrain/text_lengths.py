@@ -1,20 +1,22 @@
 """Texts by their length: characters as `len` counts them, words as `str.split` does, lines as `str.splitlines` does.
 
 Each count alone is a small counter over bytes, and several are intersected, so that exact counts of all three multiply:
-280 characters need some 2,200 states, 50 words 640, 280 characters in 50 words 100,000 (`LimitError`).
+280 characters need 2,521 states, 50 words 1,158, and 280 characters in 50 words 210,727. None of these is too many: one
+is left after each prefix that can be completed, by its characters, its words, and how far it is in a character.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from constrain.automaton import Automaton
 from constrain.character_classes import python_shorthand
 from constrain.codepoints import CodePoints, utf8
-from constrain.errors import SpecError
+from constrain.combined import MAX_STATES, intersection
+from constrain.errors import LimitError, SpecError
 from constrain.expression import EMPTY, Expression, compile_expression, concat, optional, repeat, union
 from constrain.json_lengths import counted
 from constrain.token_lengths import Window, Windowed
@@ -51,6 +53,7 @@ class Text(Windowed):
 
     def __init__(
         self,
+        *,
         tokens: Count | None = None,
         chars: Count | None = None,
         words: Count | None = None,
@@ -66,9 +69,15 @@ class Text(Windowed):
             (self.lines, _lines),
         )
         languages = [language(*span) for span, language in counts if span is not None]
-        return reduce(
-            Automaton.__and__, sorted(languages, key=lambda automaton: automaton.states), _characters(0, None)
-        )
+        try:
+            return intersection(languages or [_characters(0, None)])
+        except LimitError as error:
+            raise LimitError(
+                f"{self.describe()}: counting that together needs more than {MAX_STATES:,} states",
+                limit=MAX_STATES,
+                given=error.given,
+                hint="lower the numbers, or count one thing less: the states of the counters are multiplied",
+            ) from error
 
     @property
     def counts_tokens(self) -> bool:
@@ -97,7 +106,7 @@ def _span(name: str, count: Any) -> tuple[int, int | None]:
             raise SpecError(
                 f"{name}={count!r} is no count",
                 keyword=name,
-                hint=f"give a number, as {name}=5, or the least and the greatest, as {name}=(1, 5) or {name}=(1, None)",
+                hint=f"give a number, as {name}=5, or the least and the greatest, as {name}=(0, 5) or {name}=(5, None)",
             )
     if low < 0 or (high is not None and high < low):
         raise SpecError(

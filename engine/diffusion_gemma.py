@@ -17,7 +17,11 @@ from transformers import DynamicCache
 
 from constrain.engine.stopping import StopRule
 
-__all__ = ["DiffusionGemma", "Settings"]
+__all__ = ["CHANNEL", "DiffusionGemma", "Settings"]
+
+CHANNEL = ("<|channel>", "thought\n", "<channel|>")
+"""How a turn begins in which the model thinks: a special token, a title, the thought, another special token. As the
+chat template of google/diffusiongemma-26B-A4B-it writes it. What ends the turn, the generation config says."""
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,12 @@ def is_batch(prompt: Prompt | Batch) -> TypeGuard[Batch]:
     return not any(isinstance(item, Mapping) for item in prompt)
 
 
-def prompt_ids(tokenizer: Any, prompt: Prompt, *, size: int) -> list[int]:
+def prompt_ids(tokenizer: Any, prompt: Prompt, *, size: int, thinking: bool = False) -> list[int]:
     """The ids of a prompt, up to where the model's turn begins; all below `size`, the model's vocabulary size.
 
-    A string is the user's message if the tokenizer has a chat template, and plain text otherwise. Raises `SpecError`
-    for a prompt that says nothing or is no prompt, `VocabularyError` for ids that the model has not.
+    A string is the user's message if the tokenizer has a chat template, and plain text otherwise. With `thinking` the
+    template is told to ask for it. Raises `SpecError` for a prompt that says nothing or is no prompt, `VocabularyError`
+    for ids that the model has not.
     """
     messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else _messages(prompt)
     if not any(_says_something(message["content"]) for message in messages):
@@ -38,7 +39,8 @@ def prompt_ids(tokenizer: Any, prompt: Prompt, *, size: int) -> list[int]:
     if any(_has_lone_surrogate(message["content"]) for message in messages):
         raise SpecError("the prompt has a lone surrogate, which no text holds", hint="decode it from bytes again")
     if tokenizer.chat_template is not None:
-        ids: list[int] = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+        asked = {"enable_thinking": True} if thinking else {}  # what templates that know of thinking call it
+        ids: list[int] = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False, **asked)
     elif isinstance(prompt, str):
         ids = tokenizer.encode(prompt)
     else:

@@ -232,7 +232,7 @@ def test_sizes_have_limits() -> None:
     with pytest.raises(LimitError, match="more than 100,000 automaton states"):
         _ = repetition(AB, 10_000_000).automaton
     with pytest.raises(LimitError, match="combining two automata"):
-        _ = both(Text(chars=280), Text(words=50)).automaton
+        _ = both(Text(chars=280, lines=2), Text(words=50)).automaton
 
 
 @pytest.mark.parametrize(("low", "high"), [(-1, None), (2, 1), (0.5, None), (0, "1")])

@@ -120,7 +120,25 @@ def test_counts_that_contradict_each_other_have_no_text() -> None:
         _ = Text(chars=3, words=5).automaton
 
 
+def test_characters_and_words_are_counted_together() -> None:
+    spec = Text(chars=280, words=50)
+    for text, counts in (
+        ("é" * 182 + " a" * 49, (280, 50)),
+        ("word " * 50 + "\u3000" * 30, (280, 50)),
+        ("word " * 50 + "s" * 30, (280, 51)),
+        ("word " * 50 + " " * 29, (279, 50)),
+    ):
+        assert (len(text), len(text.split())) == counts
+        assert spec.accepts(text) == (counts == (280, 50))
+    narrow = both(Regex("[a-z ]*"), spec)
+    assert narrow.accepts("word " * 50 + " " * 30)
+    assert not narrow.accepts("é" * 182 + " a" * 49)
+
+
 def test_counts_have_limits() -> None:
+    with pytest.raises(LimitError, match="280 characters, 50 words, 2 lines: counting that together") as caught:
+        _ = Text(chars=280, words=50, lines=2).automaton
+    assert (caught.value.limit, caught.value.given) == (300_000, 300_001)
     with pytest.raises(LimitError, match="counted up to 5,001"):
         _ = Text(chars=5_001).automaton
     with pytest.raises(LimitError):
