@@ -7,12 +7,13 @@ Programming*, 2006): variables, a finite domain for each, and rules over tuples 
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from constrain.errors import SpecError
+from constrain.errors import SpecError, UnsupportedError
 from constrain.specs import Spec
 
 __all__ = [
@@ -48,6 +49,9 @@ _COMPARE: dict[str, Callable[[int, int], bool]] = {
 }
 
 
+_NUMERAL = re.compile(r"[+-]?[0-9]+")
+
+
 def number(value: Value) -> int:
     """What `value` counts in sums and comparisons: an integer itself, or the one that the text spells in decimal.
 
@@ -55,15 +59,14 @@ def number(value: Value) -> int:
     """
     if isinstance(value, int):
         return value
-    try:
-        return int(value)
-    except ValueError:
-        raise SpecError(f"{value!r} is no integer", hint="sums and comparisons are over integers") from None
+    if not _NUMERAL.fullmatch(value):
+        raise SpecError(f"{value!r} is no integer", hint="sums and comparisons are over integers")
+    return int(value)
 
 
 @dataclass(frozen=True)
 class Rule(ABC):
-    """A set of tuples of values of `variables`. `label`, if given, is what messages call it."""
+    """A set of tuples of values of `variables`. Rules of other kinds than those here are tried on all tuples."""
 
     @property
     @abstractmethod
@@ -84,19 +87,23 @@ class Rule(ABC):
 
 
 @dataclass(frozen=True)
-class AllDifferent(Rule):
-    """No two of the variables have the same value."""
+class _Over(Rule):
+    """The fields that all rules here have."""
 
     over: tuple[str, ...]
-    label: str | None = None
-
-    def __init__(self, *variables: str | Iterable[str], label: str | None = None) -> None:
-        object.__setattr__(self, "over", _names(variables, self))
-        object.__setattr__(self, "label", label)
+    label: str | None
 
     @property
     def variables(self) -> tuple[str, ...]:
         return self.over
+
+
+@dataclass(frozen=True)
+class AllDifferent(_Over):
+    """No two of the variables have the same value."""
+
+    def __init__(self, *variables: str | Iterable[str], label: str | None = None) -> None:
+        super().__init__(_names(variables), label)
 
     def holds(self, values: Sequence[Value]) -> bool:
         return len(set(values)) == len(values)
@@ -106,13 +113,12 @@ class AllDifferent(Rule):
 
 
 @dataclass(frozen=True)
-class Linear(Rule):
+class Linear(_Over):
     """The sum of coefficient times number over `terms`, compared with `bound`."""
 
     terms: tuple[tuple[str, int], ...]
     comparison: Comparison
     bound: int
-    label: str | None = None
 
     def __init__(
         self, terms: Mapping[str, int], comparison: Comparison, bound: int, *, label: str | None = None
@@ -120,17 +126,12 @@ class Linear(Rule):
         if comparison not in _COMPARE:
             raise SpecError(f"{comparison!r} is no comparison", hint=f"one of {' '.join(_COMPARE)}")
         for name, factor in (*terms.items(), ("the bound", bound)):
-            if not isinstance(factor, int) or isinstance(factor, bool):
+            if not _whole(factor):
                 raise SpecError(f"{factor!r}, for {name}, is no integer", hint="scale until all are whole numbers")
-        _names(terms, self)
+        super().__init__(_names([terms]), label)
         object.__setattr__(self, "terms", tuple((name, factor) for name, factor in terms.items()))
         object.__setattr__(self, "comparison", comparison)
         object.__setattr__(self, "bound", bound)
-        object.__setattr__(self, "label", label)
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        return tuple(name for name, _ in self.terms)
 
     def holds(self, values: Sequence[Value]) -> bool:
         total = sum(factor * number(value) for (_, factor), value in zip(self.terms, values, strict=True))
@@ -139,8 +140,12 @@ class Linear(Rule):
     def describe(self) -> str:
         if self.label:
             return self.label
-        spelled = " ".join(_term(name, factor, first=n == 0) for n, (name, factor) in enumerate(self.terms))
-        return f"{spelled} {self.comparison} {self.bound}"
+        left, right = dict(self.terms), {name: -factor for name, factor in self.terms if factor < 0}
+        if 0 < len(right) < len(left):
+            left = {name: factor for name, factor in self.terms if name not in right}
+        else:
+            right = {}
+        return f"{_sum(left)} {self.comparison} {_sum(right, self.bound)}"
 
     def numeric(self) -> bool:
         return True
@@ -150,7 +155,7 @@ def Sum(  # noqa: N802  # reads as the class it makes, like the other rules
     variables: Iterable[str], comparison: Comparison, bound: int | str, *, label: str | None = None
 ) -> Linear:
     """The sum of the variables, compared with an integer or with another variable."""
-    terms = dict.fromkeys(_names([variables], None), 1)
+    terms = dict.fromkeys(_names([variables]), 1)
     if isinstance(bound, str):
         return Linear({**terms, bound: terms.get(bound, 0) - 1}, comparison, 0, label=label)
     return Linear(terms, comparison, bound, label=label)
@@ -167,19 +172,11 @@ def Greater(a: str, b: str, *, label: str | None = None) -> Linear:  # noqa: N80
 
 
 @dataclass(frozen=True)
-class Equal(Rule):
+class Equal(_Over):
     """All variables have the same value."""
 
-    over: tuple[str, ...]
-    label: str | None = None
-
     def __init__(self, *variables: str | Iterable[str], label: str | None = None) -> None:
-        object.__setattr__(self, "over", _names(variables, self))
-        object.__setattr__(self, "label", label)
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        return self.over
+        super().__init__(_names(variables), label)
 
     def holds(self, values: Sequence[Value]) -> bool:
         return len(set(values)) <= 1
@@ -194,14 +191,12 @@ def NotEqual(a: str, b: str, *, label: str | None = None) -> AllDifferent:  # no
 
 
 @dataclass(frozen=True)
-class Count(Rule):
+class Count(_Over):
     """Between `low` and `high` of the variables have one of the values `among`."""
 
-    over: tuple[str, ...]
     among: frozenset[Value]
     low: int
     high: int
-    label: str | None = None
 
     def __init__(
         self,
@@ -213,19 +208,14 @@ class Count(Rule):
         label: str | None = None,
     ) -> None:
         """`high` is `low` by default: exactly so many."""
-        over = _names([variables], self)
+        over = _names([variables])
         high = low if high is None else high
-        if not 0 <= low <= high:
+        if not (_whole(low) and _whole(high) and 0 <= low <= high):
             raise SpecError(f"a count between {low} and {high} is none", hint="0 <= low <= high")
-        object.__setattr__(self, "over", over)
-        object.__setattr__(self, "among", frozenset([among] if isinstance(among, str | int) else among))
+        super().__init__(over, label)
+        object.__setattr__(self, "among", frozenset(_values([among] if isinstance(among, str | int) else among)))
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", high)
-        object.__setattr__(self, "label", label)
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        return self.over
 
     def holds(self, values: Sequence[Value]) -> bool:
         return self.low <= sum(value in self.among for value in values) <= self.high
@@ -237,26 +227,19 @@ class Count(Rule):
 
 
 @dataclass(frozen=True)
-class Table(Rule):
+class Table(_Over):
     """The tuple of the variables' values is one of `rows`."""
 
-    over: tuple[str, ...]
     rows: frozenset[tuple[Value, ...]]
-    label: str | None = None
 
     def __init__(self, variables: Iterable[str], rows: Iterable[Sequence[Value]], *, label: str | None = None) -> None:
-        over = _names([variables], self)
-        tuples = frozenset(tuple(row) for row in rows)
+        over = _names([variables])
+        tuples = frozenset(tuple(_values(row)) for row in rows)
         for row in tuples:
             if len(row) != len(over):
                 raise SpecError(f"the row {row!r} has {len(row)} values for {len(over)} variables")
-        object.__setattr__(self, "over", over)
+        super().__init__(over, label)
         object.__setattr__(self, "rows", tuples)
-        object.__setattr__(self, "label", label)
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        return self.over
 
     def holds(self, values: Sequence[Value]) -> bool:
         return tuple(values) in self.rows
@@ -266,27 +249,20 @@ class Table(Rule):
 
 
 @dataclass(frozen=True)
-class Relation(Rule):
+class Relation(_Over):
     """`predicate`, called with the values of the variables, is true.
 
     It is tried on all tuples of values, so it must depend on nothing else, and there may be no more than
     `solving.MAX_TUPLES` of them.
     """
 
-    predicate: Callable[..., bool] = field(compare=True)
-    over: tuple[str, ...] = ()
-    label: str | None = None
+    predicate: Callable[..., bool]
 
     def __init__(self, predicate: Callable[..., bool], variables: Iterable[str], *, label: str | None = None) -> None:
         if not callable(predicate):
             raise SpecError(f"{predicate!r} cannot be called", hint="give a function of the values, then the variables")
         object.__setattr__(self, "predicate", predicate)
-        object.__setattr__(self, "over", _names([variables], self))
-        object.__setattr__(self, "label", label)
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        return self.over
+        super().__init__(_names([variables]), label)
 
     def holds(self, values: Sequence[Value]) -> bool:
         return bool(self.predicate(*values))
@@ -297,23 +273,20 @@ class Relation(Rule):
 
 
 @dataclass(frozen=True)
-class InSequence(Rule):
+class InSequence(_Over):
     """The texts of the values, one after the other, are a text of `spec` (a `Spec`, such as `Regex`)."""
 
-    over: tuple[str, ...]
     spec: Spec
-    label: str | None = None
 
     def __init__(self, variables: Iterable[str], spec: Spec, *, label: str | None = None) -> None:
         if not isinstance(spec, Spec):
             raise SpecError(f"{spec!r} is no specification of texts", hint="constrain.Regex(...), say")
-        object.__setattr__(self, "over", _names([variables], self))
+        if spec.residual:
+            raise UnsupportedError(
+                f"{spec.describe()} is not decided by its automaton alone", hint="state a language that is, as a Regex"
+            )
+        super().__init__(_names([variables]), label)
         object.__setattr__(self, "spec", spec)
-        object.__setattr__(self, "label", label)
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        return self.over
 
     def holds(self, values: Sequence[Value]) -> bool:
         return self.spec.accepts("".join(map(str, values)))
@@ -347,10 +320,13 @@ class Problem:
     rules: tuple[Rule, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "rules", tuple(self.rules))
         for name, domain in self.domains.items():
+            if not isinstance(domain, Sequence):
+                raise SpecError(f"the values of {name!r} are in no order: {domain!r}", keyword=name, hint="use a tuple")
             if not len(domain):
                 raise SpecError(f"the variable {name!r} has no values", keyword=name)
-            if not isinstance(domain, range) and len(set(domain)) < len(domain):
+            if not isinstance(domain, range) and len(set(_values(domain))) < len(domain):
                 raise SpecError(f"the variable {name!r} has one value twice", keyword=name)
         for rule in self.rules:
             if not isinstance(rule, Rule):
@@ -360,7 +336,7 @@ class Problem:
                     raise SpecError(
                         f"there is no variable {name!r}, of which a rule says: {rule.describe()}",
                         keyword=name,
-                        hint=f"there are {_listed(tuple(self.domains))}",
+                        hint=f"there are {_listed(tuple(self.domains))}" if self.domains else "there are none",
                     )
                 if rule.numeric() and not isinstance(self.domains[name], range):
                     for value in self.domains[name]:
@@ -377,11 +353,11 @@ class Problem:
         return found
 
 
-def _names(given: Iterable[Any], rule: Rule | None) -> tuple[str, ...]:
+def _names(given: Iterable[str | Iterable[str]]) -> tuple[str, ...]:
     """The variables of a rule, given one by one or as one iterable."""
     names: list[str] = []
     for each in given:
-        names += [each] if isinstance(each, str) else list(each)
+        names += list(each) if isinstance(each, Iterable) and not isinstance(each, str) else [each]
     if not names:
         raise SpecError("a rule needs at least one variable")
     for name in names:
@@ -392,14 +368,29 @@ def _names(given: Iterable[Any], rule: Rule | None) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _values(given: Iterable[Any]) -> list[Any]:
+    """`given`, if all are values. Booleans are none: `True == 1`, which would make two values of one."""
+    values = list(given)
+    for value in values:
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            raise SpecError(f"{value!r} is no value", hint="values are strings and integers")
+    return values
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _listed(names: tuple[str, ...], limit: int = 9) -> str:
     if len(names) > limit:
         return f"{', '.join(names[:limit])} and {len(names) - limit} more"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _term(name: str, factor: int, *, first: bool) -> str:
-    size = name if abs(factor) == 1 else f"{abs(factor)}*{name}"
-    if first:
-        return f"-{size}" if factor < 0 else size
-    return f"- {size}" if factor < 0 else f"+ {size}"
+def _sum(terms: Mapping[str, int], constant: int = 0) -> str:
+    """The sum in the usual notation, as in `2*a - b + 1`."""
+    signed = [(factor < 0, name if abs(factor) == 1 else f"{abs(factor)}*{name}") for name, factor in terms.items()]
+    if constant or not terms:
+        signed.append((constant < 0, str(abs(constant))))
+    spelled = "".join(f" {'-' if negative else '+'} {size}" for negative, size in signed)
+    return spelled.removeprefix(" + ") if spelled.startswith(" + ") else f"-{spelled.removeprefix(' - ')}"
