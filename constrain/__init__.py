@@ -25,14 +25,30 @@ if TYPE_CHECKING:
     from constrain.errors import UnsupportedError as UnsupportedError
     from constrain.errors import VocabularyError as VocabularyError
     from constrain.grammar import Grammar as Grammar
+    from constrain.puzzle import Puzzle as Puzzle
+    from constrain.relations import AllDifferent as AllDifferent
+    from constrain.relations import Count as Count
+    from constrain.relations import Equal as Equal
+    from constrain.relations import Greater as Greater
+    from constrain.relations import InSequence as InSequence
+    from constrain.relations import Less as Less
+    from constrain.relations import Linear as Linear
+    from constrain.relations import NotEqual as NotEqual
+    from constrain.relations import Relation as Relation
+    from constrain.relations import Sum as Sum
+    from constrain.relations import Table as Table
+    from constrain.relations import Violation as Violation
     from constrain.replies import FreeText as FreeText
     from constrain.replies import Tagged as Tagged
+    from constrain.ruled_checks import Filled as Filled
+    from constrain.ruled_models import rule as rule
     from constrain.specs import Choice as Choice
     from constrain.specs import JsonSchema as JsonSchema
     from constrain.specs import PythonType as PythonType
     from constrain.specs import Regex as Regex
     from constrain.specs import Spec as Spec
     from constrain.specs import as_spec as as_spec
+    from constrain.sudoku import Sudoku as Sudoku
     from constrain.template import Template as Template
     from constrain.text_lengths import Text as Text
     from constrain.tool_calls import ToolCall as ToolCall
@@ -51,9 +67,27 @@ _HOME = {
         "UnsupportedError",
         "VocabularyError",
     ),
+    "constrain.puzzle": ("Puzzle",),
+    "constrain.relations": (
+        "AllDifferent",
+        "Count",
+        "Equal",
+        "Greater",
+        "InSequence",
+        "Less",
+        "Linear",
+        "NotEqual",
+        "Relation",
+        "Sum",
+        "Table",
+        "Violation",
+    ),
     "constrain.replies": ("FreeText", "Tagged"),
     "constrain.grammar": ("Grammar",),
+    "constrain.ruled_checks": ("Filled",),
+    "constrain.ruled_models": ("rule",),
     "constrain.specs": ("Choice", "JsonSchema", "PythonType", "Regex", "Spec", "as_spec"),
+    "constrain.sudoku": ("Sudoku",),
     "constrain.template": ("Template",),
     "constrain.text_lengths": ("Text",),
     "constrain.tool_calls": ("ToolCall", "ToolCalls"),

@@ -1,4 +1,4 @@
-"""The command line: extract objects, choose among options, fill a pattern, explain a specification.
+"""The command line: extract objects, choose among options, fill a pattern, solve a Sudoku, explain a specification.
 
 Results go to standard output, one per line; everything else (progress on a terminal, figures, errors) to standard
 error.
@@ -98,6 +98,23 @@ def regex(
 
 
 @app.command()
+def sudoku(
+    grid: Annotated[str, typer.Argument(help="The givens, row by row, '.' for blanks; or a file, or '-' for a pipe.")],
+    diagonal: Annotated[bool, typer.Option("--diagonal", help="Both diagonals have every number, too.")] = False,
+    box: Annotated[str | None, typer.Option(help="Rows and columns of a box, such as 2x3.")] = None,
+    model: ModelName = None,
+    max_passes: Passes = None,
+    seed: Seed = 0,
+) -> None:
+    """Solve a Sudoku: the rules decide, and where they leave a choice, the model does."""
+    from constrain.cli_sudoku import read_box, read_givens, solve
+    from constrain.sudoku import Sudoku
+
+    puzzle = Sudoku(read_givens(grid), diagonal=diagonal, box=None if box is None else read_box(box))
+    solve(puzzle, lambda: _load_quietly(model), max_passes=max_passes, seed=seed, console=_errors)
+
+
+@app.command()
 def explain(
     fields: Fields = None,
     schema: Schema = None,
@@ -142,6 +159,11 @@ def _object_spec(fields: str | None, schema: str | None, type_name: str | None) 
 
 
 def _load(model: str | None) -> Any:
+    with _errors.status("loading the model"):
+        return _load_quietly(model)
+
+
+def _load_quietly(model: str | None) -> Any:
     from transformers.utils import logging
 
     from constrain.engine.model import load
@@ -149,8 +171,7 @@ def _load(model: str | None) -> Any:
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # transformers leaves these two untyped
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        with _errors.status("loading the model"):
-            return load(model)
+        return load(model)
     except OSError as error:
         raise ConstrainError(f"cannot load {model!r}: {str(error).splitlines()[0]}") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -79,6 +80,10 @@ class Constraint:
             return True
         leaving = self.tokens.outgoing(state)
         return bool(self.tokens.accepting[state]) and leaving.stop - leaving.start == 1
+
+    def spelled(self, state: int, ids: Sequence[int]) -> list[bytes]:
+        """What each of `ids`, written from `state` on, adds to the text; ids that end the turn add nothing."""
+        return [self.vocabulary.tokens[token] or b"" for token in ids]
 
     def text(self, ids: list[int]) -> str:
         """The text that `ids` spell, up to the first end-of-turn token."""

@@ -148,6 +148,7 @@ class _Observed:
 
     def __init__(self, canvas: TokenCanvas) -> None:
         self.canvas = canvas
+        self.known = canvas.known
         self.logits: Tensor
 
     def posterior(self, logits: Tensor) -> TokenPosterior:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.resources import files
-from typing import Any, TypedDict, Unpack, cast, overload
+from typing import Any, Unpack, cast, overload
 
 import torch
 
 from constrain.constraint import Constraint, compile
 from constrain.engine.choosing import Alternatives, Ranking, rank
-from constrain.engine.diffusion_gemma import DiffusionGemma, Settings
-from constrain.engine.posterior import TokenConstraints
+from constrain.engine.diffusion_gemma import CHANNEL, DiffusionGemma, Settings
+from constrain.engine.options import Options
 from constrain.engine.prompts import Batch, Message, Prompt, is_batch, prompt_ids
 from constrain.engine.refine import Draft, decode
+from constrain.engine.relational import RelationalConstraints
 from constrain.engine.result import Result
+from constrain.engine.rows import Limits, Row, constraints_of, grouped, started
 from constrain.engine.seams import Constraints
 from constrain.engine.search import Effort
 from constrain.engine.stopping import StopRule
-from constrain.engine.unconstrained import Unconstrained
+from constrain.engine.thinking import Channel, framed
+from constrain.engine.windows import PuzzleConstraint
 from constrain.errors import ConstrainError, SpecError, UnsatisfiableError, UnsupportedError, VocabularyError
+from constrain.puzzle import Puzzle
 from constrain.vocabulary import Vocabulary
 
 __all__ = ["Batch", "Message", "Model", "Options", "Prompt", "Ranking", "Result", "from_transformers", "load"]
@@ -31,43 +36,10 @@ MAX_CANVASES = 16
 CERTAIN = 0.999
 """The default `StopRule.certain` of constrained decoding; the other thresholds are the checkpoint's."""
 
+SOLVER_TIME = 10.0
+"""The default of `solver_time`, in seconds."""
+
 _HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "revision", "subfolder", "token")
-
-
-class Options(TypedDict, total=False):
-    """The keywords of `Model.generate` and `Model.stream`. Leaving one out means its default."""
-
-    max_passes: int | None
-    """Passes per canvas, at most. Default: the checkpoint's own, 48 if it names none."""
-    max_new_tokens: int | None
-    """Tokens of text, at most; a spec whose shortest output is longer is refused. Default: what the checkpoint allows
-    (256 if it names nothing); for a spec, what its longest output needs or, if it has none, what the checkpoint allows
-    or its shortest output needs, whichever is more; then up to 16 canvases, or what the checkpoint allows."""
-    seed: int | None
-    """Determines every random choice; 0 by default. None is an arbitrary seed."""
-    max_redecoded: int | None
-    """Where a spec has rules that no automaton expresses, how many outputs a check on the text may refuse, per pass and
-    canvas. Default: 256. A row for which no pass finds anything better within it fails with `UnsatisfiableError`."""
-    stop: StopRule | None
-    """When to stop a canvas before `max_passes`. Default: the checkpoint's thresholds and, under a constraint, a
-    probability of 0.999."""
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A prompt that can run: its tokens, what it may write, and how many tokens of it."""
-
-    ids: list[int]
-    constraint: Constraint | None
-    budget: int
-
-
-@dataclass(frozen=True)
-class _Limits:
-    """What every row of a batch has at most."""
-
-    max_passes: int
-    effort: Effort
 
 
 class Model:
@@ -97,6 +69,7 @@ class Model:
         self.vocabulary = Vocabulary.from_tokenizer(
             tokenizer, size=network.config.text_config.vocab_size, end_of_turn=settings.end_of_turn or None
         )
+        self.channel = Channel.of(tokenizer, *CHANNEL)
         self.length: int = network.config.canvas_length
         ends = self.vocabulary.end_of_turn
         self._pad: int = next(i for i in (settings.pad, tokenizer.pad_token_id, ends[0]) if i is not None)
@@ -173,22 +146,22 @@ class Model:
         alternatives = Alternatives.of(options, self.vocabulary)
         if not is_batch(prompt):
             return self._rank([self._choice_row(cast(Prompt, prompt), alternatives)], alternatives, max_passes, seed)[0]
-        rows: list[_Row | ConstrainError] = []
+        rows: list[Row | ConstrainError] = []
         for each in prompt:
             try:
                 rows.append(self._choice_row(each, alternatives))
             except ConstrainError as error:
                 rows.append(error)
-        ranked = iter(self._rank([row for row in rows if isinstance(row, _Row)], alternatives, max_passes, seed))
-        return [next(ranked) if isinstance(row, _Row) else Ranking(error=row) for row in rows]
+        ranked = iter(self._rank([row for row in rows if isinstance(row, Row)], alternatives, max_passes, seed))
+        return [next(ranked) if isinstance(row, Row) else Ranking(error=row) for row in rows]
 
-    def _choice_row(self, prompt: Prompt, alternatives: Alternatives) -> _Row:
+    def _choice_row(self, prompt: Prompt, alternatives: Alternatives) -> Row:
         row = self._row(prompt, alternatives.whole, None)
         alternatives.check_fit(min(row.budget, self.length))
         return row
 
     def _rank(
-        self, rows: Sequence[_Row], alternatives: Alternatives, max_passes: int, seed: int | None
+        self, rows: Sequence[Row], alternatives: Alternatives, max_passes: int, seed: int | None
     ) -> list[Ranking]:
         if not rows:
             return []
@@ -211,13 +184,18 @@ class Model:
         max_new_tokens: int | None = None,
         max_redecoded: int | None = None,
         seed: int | None = 0,
+        solver_time: float = SOLVER_TIME,
+        thinking: bool | int = False,
         stop: StopRule | None = None,
     ) -> Iterator[list[Result]]:
         """Check everything at once; then yield the drafts after every pass, or the results alone."""
         counts = {"max_passes": max_passes, "max_new_tokens": max_new_tokens, "max_redecoded": max_redecoded}
+        counts["thinking"] = thinking or None
         for name, value in counts.items():
             if value is not None and value < 1:
                 raise SpecError(f"{name} must be at least 1, got {value}")
+        if not solver_time > 0:
+            raise SpecError(f"solver_time is in seconds, and more than 0; got {solver_time}")
         if is_batch(prompt):
             specs = spec if isinstance(spec, list) else [spec] * len(prompt)
             if len(specs) != len(prompt):
@@ -225,25 +203,31 @@ class Model:
                     f"{len(prompt)} prompts, but {len(specs)} specs", hint="give one for each, or one for all"
                 )
             each: Iterable[tuple[Prompt, Any]] = zip(prompt, specs, strict=True)
-            rows = [self._try_row(prompt, spec, max_new_tokens) for prompt, spec in each]
+            rows = [self._try_row(prompt, spec, max_new_tokens, thinking) for prompt, spec in each]
         else:
-            rows = [self._row(cast(Prompt, prompt), spec, max_new_tokens)]
-        limits = _Limits(max_passes or self.settings.max_passes, Effort(total=max_redecoded or Effort.total))
+            rows = [self._row(cast(Prompt, prompt), spec, max_new_tokens, thinking)]
+        effort = Effort(total=max_redecoded or Effort.total)
+        limits = Limits(max_passes or self.settings.max_passes, effort, solver_time)
+        rows = started(rows, limits, self.network.device)
+        if not is_batch(prompt) and isinstance(rows[0], ConstrainError):
+            raise rows[0]
         runs = self._decode(rows, limits, seed, stop, every_pass)
         return runs if is_batch(prompt) else _raising(runs)
 
-    def _try_row(self, prompt: Prompt, spec: Any, max_new_tokens: int | None) -> _Row | ConstrainError:
+    def _try_row(
+        self, prompt: Prompt, spec: Any, max_new_tokens: int | None, thinking: bool | int
+    ) -> Row | ConstrainError:
         try:
-            return self._row(prompt, spec, max_new_tokens)
+            return self._row(prompt, spec, max_new_tokens, thinking)
         except ConstrainError as error:
             return error
 
-    def _row(self, prompt: Prompt, spec: Any, max_new_tokens: int | None) -> _Row:
-        ids = prompt_ids(self.tokenizer, prompt, size=self.vocabulary.size)
+    def _row(self, prompt: Prompt, spec: Any, max_new_tokens: int | None, thinking: bool | int = False) -> Row:
+        ids = prompt_ids(self.tokenizer, prompt, size=self.vocabulary.size, thinking=bool(thinking))
         constraint = None if spec is None else self._constraint(spec)
-        allowed = max_new_tokens
+        allowed, thought = max_new_tokens, self.settings.max_new_tokens if thinking is True else int(thinking)
         if allowed is None:
-            allowed = self._default_budget(constraint)
+            allowed = self._default_budget(constraint) + thought
             if self.settings.max_length is not None:
                 allowed = min(allowed, self.settings.max_length - len(ids))
         needed = 1 if constraint is None else max(constraint.shortest, 1)
@@ -254,9 +238,15 @@ class Model:
                 available=allowed,
                 hint=f"pass max_new_tokens={needed} or more",
             )
-        return _Row(ids, constraint, allowed)
+        if thinking:
+            if isinstance(constraint, PuzzleConstraint):
+                raise UnsupportedError("a puzzle leaves no room for a thought before it", hint="leave thinking= out")
+            constraint = framed(constraint, self.channel, None if thinking is True and spec is None else thought)
+        return Row(ids, constraint, allowed, bool(thinking))
 
-    def _constraint(self, spec: Any) -> Constraint:
+    def _constraint(self, spec: Any) -> Constraint | PuzzleConstraint:
+        if isinstance(spec, Puzzle):
+            return PuzzleConstraint.of(spec, self.vocabulary)
         if not isinstance(spec, Constraint):
             return compile(spec, self.vocabulary)
         if spec.vocabulary != self.vocabulary:
@@ -264,56 +254,53 @@ class Model:
                 "this constraint was compiled for another vocabulary",
                 hint="compile it for this model: constrain.compile(spec, model.vocabulary)",
             )
-        return spec
+        return PuzzleConstraint.of(spec.spec, self.vocabulary) if isinstance(spec.spec, Puzzle) else spec
 
-    def _default_budget(self, constraint: Constraint | None) -> int:
+    def _default_budget(self, constraint: Constraint | PuzzleConstraint | None) -> int:
         usual = self.settings.max_new_tokens
         if constraint is None:
             return usual
+        if isinstance(constraint, PuzzleConstraint):
+            return max(constraint.shortest, 1)
         wanted = max(usual, constraint.shortest) if constraint.longest is None else max(constraint.longest, 1)
         return min(wanted, max(usual, MAX_CANVASES * self.length))
 
     def _decode(
         self,
-        rows: list[_Row | ConstrainError],
-        limits: _Limits,
+        rows: list[Row | ConstrainError],
+        limits: Limits,
         seed: int | None,
         stop: StopRule | None,
         every_pass: bool,
     ) -> Iterator[list[Result]]:
-        """Decode the rows that have a constraint, then those without; yield one result per row, however far it is."""
+        """Decode group after group (see `grouped`); yield one result per row, however far it is."""
         results = [_waiting(row) for row in rows]
-        runnable = [(i, row) for i, row in enumerate(rows) if isinstance(row, _Row)]
-        for free in (False, True):
-            group = {i: row for i, row in runnable if (row.constraint is None) is free}
-            for draft in self._refine(list(group.values()), limits, seed, stop) if group else ():
+        groups = list(grouped(rows))
+        device = self.network.device
+        for group in groups:
+            constraints = constraints_of(list(group.values()), limits, self.settings.end_of_turn, device)
+            for draft in self._refine(list(group.values()), constraints, limits, seed, stop):
                 if every_pass:
-                    yield (results := self._read(results, group, draft))
-            if group and not every_pass:
-                results = self._read(results, group, draft)
-        if not (runnable and every_pass):
+                    yield (results := self._read(results, group, constraints, draft))
+            if not every_pass:
+                results = self._read(results, group, constraints, draft)
+        if not (groups and every_pass):
             yield results
 
     def _refine(
-        self, rows: Sequence[_Row], limits: _Limits, seed: int | None, stop: StopRule | None
+        self, rows: Sequence[Row], constraints: Constraints, limits: Limits, seed: int | None, stop: StopRule | None
     ) -> Iterator[Draft]:
-        device = self.network.device
-        constrained = [row.constraint for row in rows if row.constraint is not None]
-        constraints: Constraints = (
-            TokenConstraints(constrained, budgets=[row.budget for row in rows], effort=limits.effort, device=device)
-            if constrained
-            else Unconstrained(self.settings.end_of_turn, device=device)
-        )
+        is_free = rows[0].constraint is None
         return decode(
             self._denoiser(rows),
             constraints,
             max_new_tokens=max(row.budget for row in rows),
             max_passes=limits.max_passes,
-            stop=stop or self.settings.stop_rule(certain=CERTAIN if constrained else None),
+            stop=stop or self.settings.stop_rule(certain=None if is_free else CERTAIN),
             generator=self._generator(seed),
         )
 
-    def _denoiser(self, rows: Sequence[_Row]) -> DiffusionGemma:
+    def _denoiser(self, rows: Sequence[Row]) -> DiffusionGemma:
         device = self.network.device
         width = max(len(row.ids) for row in rows)
         pads = [width - len(row.ids) for row in rows]
@@ -329,7 +316,9 @@ class Model:
             generator.manual_seed(seed)
         return generator
 
-    def _read(self, results: Sequence[Result], group: dict[int, _Row], draft: Draft) -> list[Result]:
+    def _read(
+        self, results: Sequence[Result], group: dict[int, Row], constraints: Constraints, draft: Draft
+    ) -> list[Result]:
         """`results` with those of `group` brought up to date. Here everything is copied from the device."""
         updated = list(results)
         tokens, log_z, probability = draft.tokens.tolist(), draft.log_z.tolist(), draft.probability.tolist()
@@ -338,18 +327,25 @@ class Model:
             ids = ids[: next((n for n, token in enumerate(ids) if token in self.settings.end_of_turn), len(ids))]
             if row.constraint is None:
                 ids = ids[: row.budget]
+            thought, ids = self.channel.read(self.vocabulary, ids) if self.channel and row.thinks else (None, ids)
+            if row.constraint is None:
                 text = self.tokenizer.decode(ids, skip_special_tokens=True)
             else:
                 text = row.constraint.text(ids)
+            relations = (
+                constraints.solved(b, draft.solutions[b]) if isinstance(constraints, RelationalConstraints) else None
+            )
             updated[i] = Result(
                 text=text,
                 token_ids=tuple(ids),
+                thinking=thought,
                 passes=draft.passes[b],
                 canvases=draft.canvases[b],
                 stop_reason=draft.reasons[b],
-                log_z=log_z[b],
+                log_z=log_z[b] if draft.passes[b] else math.nan,
                 probability=probability[b],
                 redecoded=draft.redecoded[b],
+                relations=relations,
                 error=draft.errors[b],
                 spec=results[i].spec,
             )
@@ -364,7 +360,7 @@ def _raising(runs: Iterator[list[Result]]) -> Iterator[list[Result]]:
         raise results[0].error
 
 
-def _waiting(row: _Row | ConstrainError) -> Result:
+def _waiting(row: Row | ConstrainError) -> Result:
     """The result of a row that has not begun, or cannot."""
     if isinstance(row, ConstrainError):
         return Result(error=row)

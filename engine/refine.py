@@ -21,6 +21,7 @@ from torch import Tensor
 from constrain.engine.seams import Canvas, Constraints, Denoiser
 from constrain.engine.stopping import REASONS, StopReason, StopRule
 from constrain.errors import ConstrainError
+from constrain.solving import Solution
 
 __all__ = ["Draft", "decode", "refine"]
 
@@ -30,14 +31,14 @@ class Draft:
     """The output of a batch if it were to stop after this pass. Rows that have stopped stay as they were then.
 
     `refine` yields drafts of one canvas. `decode` yields drafts of everything written so far: their `tokens` run over
-    all canvases, `log_z`, `passes` and `redecoded` are summed over them, `probability` is multiplied; `entropy`,
-    `reasons` and `errors` are those of the last canvas that a row took part in.
+    all canvases, `log_z`, `passes` and `redecoded` are summed over them, `probability` is multiplied, `solutions` are
+    listed; `entropy`, `reasons` and `errors` are those of the last canvas that a row took part in.
     """
 
     tokens: Tensor
     """int64 `[B, n L]`: the most probable valid canvas, after those that are settled."""
     log_z: Tensor
-    """float64 `[B]`: log of the model's mass on valid canvases."""
+    """float64 `[B]`: log of the model's mass on valid canvases; 0 for one that took no pass."""
     probability: Tensor
     """float64 `[B]`: posterior probability of `tokens`."""
     entropy: Tensor
@@ -52,6 +53,8 @@ class Draft:
     """How many candidates for `tokens` a check on the text has refused, in the pass that decided."""
     errors: tuple[ConstrainError | None, ...]
     """Why the `tokens` of a row are not valid; None where they are."""
+    solutions: tuple[tuple[Solution, ...], ...]
+    """What a solver found that `tokens` are; empty where none was asked."""
 
 
 @torch.no_grad()
@@ -63,8 +66,12 @@ def refine(
     Rows stop independently: a row that has stopped keeps its answer, its canvas and its belief, and the loop ends with
     the last row. A row without a valid canvas (`Posterior.errors`) does not stop before the passes end. The device is
     synchronised once per pass, by the stop rule (and by a residual check, which reads the text). Drawing and renoising
-    come before it, so that a seed consumes as many random numbers as in transformers' loop.
+    come before it, so that a seed consumes as many random numbers as in transformers' loop. A canvas that is known
+    takes no pass.
     """
+    if valid.known is not None:
+        yield _forced(valid.known)
+        return
     canvas = denoiser.noise(generator)
     belief: Tensor | None = None
     best, unchanged = torch.full_like(canvas, -1), canvas.new_zeros(denoiser.rows)
@@ -72,6 +79,7 @@ def refine(
     reasons: list[StopReason | None] = [None] * denoiser.rows
     passes, redecoded = [0] * denoiser.rows, [0] * denoiser.rows
     errors: list[ConstrainError | None] = [None] * denoiser.rows
+    solutions: list[tuple[Solution, ...]] = [()] * denoiser.rows
     stopped: Tensor | None = None  # bool [B], None while no row has
 
     for step in range(max_passes):
@@ -93,9 +101,11 @@ def refine(
             if reasons[row] is None:
                 passes[row] += 1
                 redecoded[row], errors[row] = posterior.redecoded[row], posterior.errors[row]
+                solution = posterior.solutions[row]
+                solutions[row] = () if solution is None else (solution,)
                 reasons[row] = REASONS[code] or ("budget" if step == max_passes - 1 else None)
         tokens, log_z, probability, entropy = answer
-        rows = (tuple(reasons), tuple(passes), (1,) * denoiser.rows, tuple(redecoded), tuple(errors))
+        rows = (tuple(reasons), tuple(passes), (1,) * denoiser.rows, tuple(redecoded), tuple(errors), tuple(solutions))
         yield Draft(tokens, log_z, probability, entropy, *rows)
         if all(reasons):
             return
@@ -103,6 +113,25 @@ def refine(
         canvas, belief = _keep(stopped, canvas, noised), _keep(stopped, belief, posterior.shape())
         if any(reasons):
             stopped = judged > 0 if stopped is None else stopped | (judged > 0)
+
+
+def _forced(tokens: Tensor) -> Draft:
+    """The draft of a canvas on which there is nothing to choose."""
+    rows = len(tokens)
+    forced: StopReason = "forced"
+    zeros = torch.zeros(rows, dtype=torch.float64, device=tokens.device)
+    return Draft(
+        tokens=tokens,
+        log_z=zeros,
+        probability=zeros.exp(),
+        entropy=torch.zeros(tokens.shape, device=tokens.device),
+        reasons=(forced,) * rows,
+        passes=(0,) * rows,
+        canvases=(1,) * rows,
+        redecoded=(0,) * rows,
+        errors=(None,) * rows,
+        solutions=((),) * rows,
+    )
 
 
 def _keep(stopped: Tensor | None, old: Tensor | None, new: Tensor) -> Tensor:
@@ -125,22 +154,27 @@ def decode(
     """Refine canvas after canvas until every row is complete or `max_new_tokens` are spent; yield every draft.
 
     A row that is complete takes no further canvases (its tokens there are padding), and its figures stay as they are.
-    Nor does one that ends a canvas without having found a valid one.
+    Nor does one that ends a canvas without having found a valid one. The model reads closed canvases only when it is
+    asked for the next one.
     """
     length = denoiser.length
     settled = _blank(denoiser.rows, denoiser.device)
     finished = torch.zeros(denoiser.rows, dtype=torch.bool, device=denoiser.device)
+    unread: list[Tensor] = []
     for budget in range(max_new_tokens, 0, -length):
         done: list[bool] = finished.tolist()
         if all(done):
             return
-        if budget < max_new_tokens:
-            denoiser.append(settled.tokens[:, -length:])
         valid = constraints.canvas(length, budget)
+        if valid.known is None:
+            for tokens in unread:
+                denoiser.append(tokens)
+            unread.clear()
         for draft in refine(denoiser, valid, max_passes=max_passes, stop=stop, generator=generator):
             total = _extend(settled, draft, denoiser.close(draft.tokens, finished), finished, done)
             yield total
         settled = total
+        unread.append(settled.tokens[:, -length:])
         finished = finished | constraints.commit(draft.tokens)
         failed = [row for row, error in enumerate(settled.errors) if error is not None]
         if failed:
@@ -152,7 +186,8 @@ def _blank(rows: int, device: torch.device) -> Draft:
     nothing = torch.empty((rows, 0), dtype=torch.int64, device=device)
     zeros = torch.zeros(rows, dtype=torch.float64, device=device)
     none = (None,) * rows
-    return Draft(nothing, zeros, zeros.exp(), nothing.float(), none, (0,) * rows, (0,) * rows, (0,) * rows, none)
+    counts = ((0,) * rows,) * 3
+    return Draft(nothing, zeros, zeros.exp(), nothing.float(), none, *counts, none, ((),) * rows)
 
 
 def _extend(settled: Draft, draft: Draft, tokens: Tensor, finished: Tensor, done: list[bool]) -> Draft:
@@ -168,4 +203,5 @@ def _extend(settled: Draft, draft: Draft, tokens: Tensor, finished: Tensor, done
         canvases=tuple(settled.canvases[row] + (not done[row]) for row in rows),
         redecoded=tuple(settled.redecoded[row] + (not done[row]) * draft.redecoded[row] for row in rows),
         errors=tuple((settled if done[row] else draft).errors[row] for row in rows),
+        solutions=tuple(settled.solutions[row] + (() if done[row] else draft.solutions[row]) for row in rows),
     )

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from constrain.engine.solved import Solved
 from constrain.engine.stopping import StopReason
-from constrain.errors import ConstrainError
+from constrain.errors import ConstrainError, SpecError
+from constrain.puzzle import Puzzle
 from constrain.specs import Spec
 
 __all__ = ["Result"]
@@ -21,7 +23,9 @@ class Result:
     text: str = ""
     """The text; of a draft that goes on in a later canvas, what is written so far."""
     token_ids: tuple[int, ...] = ()
-    """The tokens of `text`, without the end of turn."""
+    """The tokens of `text`, without the thought before and the end of turn behind."""
+    thinking: str | None = None
+    """What the model thought before, in its own channel; None if it did not, or was not asked to."""
     passes: int = 0
     """Passes taken, over all canvases."""
     canvases: int = 0
@@ -30,13 +34,17 @@ class Result:
     """Why refining the last canvas ended; None in a draft that is still being refined."""
     log_z: float = math.nan
     """Log of the model's own mass on valid outputs, in the pass that decided, summed over canvases. Near 0, the
-    constraint changed little; very negative, it went against the model. 0 without a spec, nan where nothing ran."""
+    constraint changed little; very negative, it went against the model. 0 without a spec, nan where nothing ran. For a
+    puzzle, it is the mass on what its masks allow, of the canvases that took a pass: an upper bound."""
     probability: float = math.nan
-    """Posterior probability of this output in the pass that decided, among all valid ones; nan where nothing ran."""
+    """Posterior probability of this output in the pass that decided, among all valid ones; nan where nothing ran. For a
+    puzzle, among all that its masks allow: a lower bound."""
     redecoded: int = 0
     """How many outputs with higher probability a check on the text refused, in the pass that decided, summed over
     canvases: where a spec has rules that no automaton expresses (`Spec.residual`). Up to 64 per canvas this output is
     the most probable that is left; beyond, it need not be."""
+    relations: Solved | None = None
+    """For a puzzle: what its givens, propagation, search and the model each decided."""
     spec: Spec | None = None
     """What was asked for; None: any text."""
     error: ConstrainError | None = None
@@ -51,6 +59,14 @@ class Result:
         if self.error is not None:
             raise self.error
         return self.text if self.spec is None else self.spec.parse(self.text)
+
+    @property
+    def board(self) -> str:
+        """The value of a puzzle, drawn for people to look at. Raises what `value` does, and `SpecError` otherwise."""
+        value = self.value
+        if not isinstance(self.spec, Puzzle):
+            raise SpecError("only a puzzle has a board", hint="read value or text")
+        return self.spec.draw(value)
 
     @property
     def complete(self) -> bool:

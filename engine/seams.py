@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from constrain.errors import ConstrainError
+from constrain.solving import Solution
 
 __all__ = ["Canvas", "Constraints", "Denoiser", "Posterior"]
 
@@ -83,7 +84,7 @@ class Posterior(Protocol):
 
     @property
     def forced(self) -> Tensor:
-        """bool `[B]`: the constraint leaves one string, and `map()` is it."""
+        """bool `[B]`: the constraint leaves one string, at least on this canvas, and `map()` is it."""
         ...
 
     @property
@@ -94,6 +95,11 @@ class Posterior(Protocol):
     @property
     def errors(self) -> Sequence[ConstrainError | None]:
         """Per row, why `map()` is not valid; None where it is."""
+        ...
+
+    @property
+    def solutions(self) -> Sequence[Solution | None]:
+        """Per row, what a solver found that `map()` is; None where none was asked."""
         ...
 
     def sample(self, generator: torch.Generator) -> Tensor:
@@ -115,6 +121,11 @@ class Posterior(Protocol):
 
 class Canvas(Protocol):
     """The valid canvases of a batch, at one place in the output."""
+
+    @property
+    def known(self) -> Tensor | None:
+        """int64 `[B, L]`: the canvas, if no row has more than one to choose from; then no pass is needed. Else None."""
+        ...
 
     def posterior(self, logits: Tensor) -> Posterior:
         """Condition the product distribution of `logits` `[B, L, V]` on the canvas being valid."""

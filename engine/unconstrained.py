@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.distributions import Categorical
 
 from constrain.errors import ConstrainError
+from constrain.solving import Solution
 
 __all__ = ["Unconstrained", "UnconstrainedPosterior"]
 
@@ -21,6 +22,7 @@ class Unconstrained:
 
     def __init__(self, end_of_turn: Sequence[int], *, device: torch.device) -> None:
         self.end_of_turn = torch.tensor(list(end_of_turn), dtype=torch.int64, device=device)
+        self.known: Tensor | None = None
 
     def canvas(self, length: int, budget: int) -> Unconstrained:
         return self
@@ -44,6 +46,7 @@ class UnconstrainedPosterior:
         self.undecided = torch.ones_like(self.entropy, dtype=torch.bool)
         self.redecoded = [0] * len(logits)
         self.errors: list[ConstrainError | None] = [None] * len(logits)
+        self.solutions: list[Solution | None] = [None] * len(logits)
         self._peaks: Tensor = marginals.logits.amax(-1)
 
     def sample(self, generator: torch.Generator) -> Tensor:

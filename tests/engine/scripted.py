@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from constrain.errors import ConstrainError
+from constrain.solving import Solution
 
 __all__ = ["Conclusion", "ScriptedConstraints", "ScriptedDenoiser", "conclusion"]
 
@@ -74,6 +75,7 @@ class Conclusion:
     certainty: Tensor
     redecoded: Sequence[int]
     errors: Sequence[ConstrainError | None]
+    solutions: Sequence[Solution | None]
 
     def sample(self, generator: torch.Generator) -> Tensor:
         return self.map()
@@ -105,6 +107,7 @@ def conclusion(
         certainty=torch.full((rows,), certainty, dtype=torch.float64),
         redecoded=[0] * rows,
         errors=[None] * rows if errors is None else errors,
+        solutions=[None] * rows,
     )
 
 
@@ -116,6 +119,7 @@ class ScriptedConstraints:
     complete: Sequence[Sequence[bool]] = ()
     errors: Sequence[Sequence[ConstrainError | None]] | None = None
     """The errors of each pass."""
+    known: Tensor | None = None
     budgets: list[int] = field(default_factory=list)
     committed: list[Tensor] = field(default_factory=list)
     passes: int = 0

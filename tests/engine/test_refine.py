@@ -131,3 +131,25 @@ def test_decoding_ends_when_every_row_is_complete() -> None:
     drafts = run_all(denoiser, constraints, max_new_tokens=9 * LENGTH)
     assert len(drafts) == 2
     assert len(denoiser.appended) == 1
+
+
+def test_a_known_canvas_takes_no_pass_and_is_read_only_before_one_that_is_not() -> None:
+    class Known(ScriptedConstraints):
+        """Two canvases that are known, then one that is not, then one that is."""
+
+        def canvas(self, length: int, budget: int) -> ScriptedConstraints:
+            canvas = super().canvas(length, budget)
+            number = len(self.budgets)
+            self.known = None if number == 3 else torch.full((2, LENGTH), 10 + number)
+            return canvas
+
+    denoiser = ScriptedDenoiser(saying([1, 5], [2, 6]))
+    constraints = Known([[False, False]] * 2, complete=[[False, False]] * 3 + [[True, True]])
+    drafts = run_all(denoiser, constraints, max_new_tokens=4 * LENGTH, max_passes=2)
+    assert [draft.passes for draft in drafts] == [(0, 0), (0, 0), (1, 1), (2, 2), (2, 2)]
+    assert said(drafts[-1]) == [[11, 12, 2, 14], [11, 12, 6, 14]]
+    assert [draft.reasons[0] for draft in drafts] == ["forced", "forced", None, "budget", "forced"]
+    assert [tokens[:, 0].tolist() for tokens in denoiser.appended] == [[11, 11], [12, 12]]
+    assert drafts[-1].log_z.tolist() == [-1.0, -1.0]
+    assert drafts[-1].probability.tolist() == [0.5, 0.5]
+    assert denoiser.drawn == 101 + 2, "noise is drawn for passes alone"
