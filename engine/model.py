@@ -36,7 +36,7 @@ MAX_CANVASES = 16
 CERTAIN = 0.999
 """The default `StopRule.certain` of constrained decoding; the other thresholds are the checkpoint's."""
 
-SOLVER_TIME = 10.0
+SOLVER_TIME = 30.0
 """The default of `solver_time`, in seconds."""
 
 _HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "revision", "subfolder", "token")

@@ -25,8 +25,8 @@ class Options(TypedDict, total=False):
     """Where a spec has rules that no automaton expresses, how many outputs a check on the text may refuse, per pass and
     canvas. Default: 256. A row for which no pass finds anything better within it fails with `UnsatisfiableError`."""
     solver_time: float
-    """For a puzzle, seconds that each question to the solver may take: for a solution, for the values that are in any,
-    for the best solution of a pass. Default: 10. What was cut short, `Result.relations` says."""
+    """For a puzzle, the seconds that the solver may take for a first solution, and then for the best ones of all passes
+    together. Default: 30. What was cut short, `Result.relations` says."""
     thinking: bool | int
     """Whether the model may think first, in a channel of its own that no spec mentions: `Result.thinking`. A number is
     how many tokens that may take, its frame included (True: as many as the checkpoint allows an answer, 256 if it names

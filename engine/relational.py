@@ -33,8 +33,9 @@ __all__ = ["RelationalCanvas", "RelationalConstraints", "RelationalPosterior"]
 class RelationalConstraints:
     """A batch of puzzles, one per row; `left` is what `start` has made of each.
 
-    `time_limit` is for each question to the solver, in seconds. Once a puzzle has a solution it never fails: where time
-    is up, the best solution known stands, and `Solved.optimal` says so.
+    `time_limit` is in seconds: for a first solution, and then for all further questions about a row together, each of
+    which gets an eighth of what is left. Once a puzzle has a solution it never fails: where time is up, the best
+    solution known stands, and `Solved.optimal` says so.
     """
 
     def __init__(
@@ -42,20 +43,21 @@ class RelationalConstraints:
         constraints: Sequence[PuzzleConstraint],
         left: Sequence[Narrowed],
         *,
-        time_limit: float = 10.0,
+        time_limit: float = 30.0,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.rows = [PuzzleRow(constraint, each, each) for constraint, each in zip(constraints, left, strict=True)]
+        self.rows = [
+            PuzzleRow(constraint, each, each, time_limit) for constraint, each in zip(constraints, left, strict=True)
+        ]
         for row in self.rows:
             row.take(row.first)
-        self.time_limit = time_limit
         self.device = torch.device(device)
         self.begin = 0
         self.windows: list[Window] = []
 
     @staticmethod
     def start(
-        constraints: Sequence[PuzzleConstraint], *, time_limit: float = 10.0, device: torch.device | str = "cpu"
+        constraints: Sequence[PuzzleConstraint], *, time_limit: float = 30.0, device: torch.device | str = "cpu"
     ) -> list[Narrowed | ConstrainError]:
         """What the givens leave of each puzzle, or why it cannot be solved; see `narrow`."""
         given = [constraint.spec.domains_given for constraint in constraints]
@@ -64,7 +66,7 @@ class RelationalConstraints:
     def canvas(self, length: int, budget: int) -> RelationalCanvas:
         """The next tokens of every layout. Its size is fixed, so `budget` changes nothing: it has to be enough."""
         self.windows = [Window.of(row, self.begin, length) for row in self.rows]
-        return RelationalCanvas(self.windows, self.time_limit, self.device)
+        return RelationalCanvas(self.windows, self.device)
 
     def commit(self, tokens: Tensor) -> Tensor:
         """Take the values that `tokens` spell as given, with what follows from them; bool `[B]`: the text is complete.
@@ -87,7 +89,7 @@ class RelationalConstraints:
             [row.constraint.rules for row, _, _ in going_on],
             [domains for _, domains, _ in going_on],
             [solution for _, _, solution in going_on],
-            time_limit=self.time_limit,
+            time_limit=min((row.next_limit for row, _, _ in going_on), default=0.0),
             device=self.device,
         )
         for (row, _, _), left in zip(going_on, found, strict=True):
@@ -124,9 +126,8 @@ class RelationalCanvas:
     padded with -1; nothing in the tail.
     """
 
-    def __init__(self, windows: Sequence[Window], time_limit: float, device: torch.device) -> None:
+    def __init__(self, windows: Sequence[Window], device: torch.device) -> None:
         self.windows = windows
-        self.time_limit = time_limit
         self.device = device
         length = windows[0].length
         width = max((len(tokens) for window in windows for tokens in window.allowed), default=1)
@@ -223,7 +224,7 @@ class RelationalPosterior:
         scores = window.scores(self._host[b], noise)
         begun = perf_counter()
         try:
-            return solver.best(scores, time_limit=self.canvas.time_limit)
+            return solver.best(scores, time_limit=window.row.next_limit)
         except LimitError:
             kept = self.canvas.kept[b]
             score = sum(round(scored[kept[name]] * SCALE) for name, scored in scores.items())

@@ -22,6 +22,8 @@ Ints: TypeAlias = "NDArray[np.int64]"
 Scores: TypeAlias = "dict[str, dict[Value, float]]"
 """Log-probabilities of the values of variables."""
 
+_LEAST_TIME = 1e-3  # seconds
+
 
 @dataclass(frozen=True, eq=False)
 class PuzzleConstraint:
@@ -56,12 +58,19 @@ class PuzzleRow:
     constraint: PuzzleConstraint
     first: Narrowed
     left: Narrowed
+    time_limit: float
     complete: bool = True
     finished: bool = False
     propagation_seconds: float = 0.0
     solver_seconds: float = 0.0
     proposed: dict[tuple[int, ...], Mapping[str, Value]] = field(default_factory=dict)
     """The solutions that canvases of this place came from, by their tokens (`Window.written`)."""
+
+    @property
+    def next_limit(self) -> float:
+        """Seconds for the next question to the solver: an eighth of what is left, as nobody knows how many follow."""
+        spent = self.solver_seconds - self.first.solver_seconds
+        return max((self.time_limit - spent) / 8, _LEAST_TIME)
 
     def take(self, left: Narrowed) -> None:
         self.left = left
