@@ -55,7 +55,7 @@ def complement(spec: Any) -> Spec:
 
 
 def joined(*specs: Any) -> Spec:
-    """`a + b`; free text before something tagged does not contain its tag (`replies`)."""
+    """`a + b`; free text does not contain the tags of what is tagged beside it (`replies`)."""
     from constrain.replies import delimited
 
     parts = [as_spec(spec) for spec in specs]
@@ -69,5 +69,8 @@ def maybe(spec: Any) -> Spec:
 
 
 def repetition(spec: Any, low: int = 0, high: int | None = None) -> Spec:
-    """`a.repeat(low, high)`"""
-    return Repeated(as_spec(spec), low, high)
+    """`a.repeat(low, high)`; free text at the end of one does not contain the tag of the next (`replies`)."""
+    from constrain.replies import recurring
+
+    part = as_spec(spec)
+    return Repeated(part if high in (0, 1) else recurring(part), low, high)

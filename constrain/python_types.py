@@ -21,7 +21,7 @@ from pydantic_core import core_schema, to_jsonable_python
 from constrain.errors import UnsupportedError
 from constrain.json_keywords import join
 
-__all__ = ["plain_value", "type_schema"]
+__all__ = ["Generator", "plain_value", "type_schema"]
 
 _BOUNDS = ("gt", "ge", "lt", "le")
 _UNSAID: Final[Mapping[str, tuple[str, ...]]] = {
@@ -50,7 +50,7 @@ _HINT = "annotate it with pydantic.WithJsonSchema and a schema that says it, or 
 
 def type_schema(adapter: TypeAdapter[Any]) -> dict[str, Any]:
     """The schema of what `adapter` reads. Raises `UnsupportedError` for what it checks and no schema can say."""
-    schema = adapter.json_schema(schema_generator=_Generator)
+    schema = adapter.json_schema(schema_generator=Generator)
     _check_formats(schema, "")
     return schema
 
@@ -80,7 +80,7 @@ def _number(value: Decimal | float) -> int | float:
     return int(value) if value == int(value) else float(value)
 
 
-class _Generator(GenerateJsonSchema):
+class Generator(GenerateJsonSchema):
     """pydantic's generator, with decimals as JSON numbers (its own pattern for them needs a look-ahead)."""
 
     def build_schema_type_to_method(self) -> dict[CoreSchemaOrFieldType, Callable[[Any], JsonSchemaValue]]:

@@ -95,7 +95,25 @@ class Tagged(Combined):
         return f"{self.begin!r} {self.spec.describe()} {self.end!r}"
 
 
-def delimited(parts: Sequence[Spec], tags: tuple[str, ...] = ()) -> tuple[Spec, ...]:
+def delimited(parts: Sequence[Spec]) -> tuple[Spec, ...]:
+    """The parts of a sum, with free text in which no tag stands that could begin another part there instead.
+
+    These are the tags that may come next, and those of parts before it that may be missing or go on.
+    """
+    found: list[Spec] = []
+    going_on: tuple[str, ...] = ()
+    for part in _followed(parts, ()):
+        found.append(_started(part, going_on))
+        going_on = _going_on(part) + (going_on if part.automaton.accepting[0] else ())
+    return tuple(found)
+
+
+def recurring(part: Spec) -> Spec:
+    """What is repeated, with free text at its end that does not contain the tag with which the next one begins."""
+    return _stopped(part, _openings(part))
+
+
+def _followed(parts: Sequence[Spec], tags: tuple[str, ...]) -> tuple[Spec, ...]:
     """The parts of a sum, with free text that does not contain the tags that may come next, at last `tags`."""
     found: list[Spec] = []
     for part in reversed(parts):
@@ -112,7 +130,7 @@ def _stopped(spec: Spec, tags: tuple[str, ...]) -> Spec:
         case FreeText():
             return FreeText((*spec.without, *tags))
         case Joined():
-            return Joined(delimited(spec.parts, tags))
+            return Joined(_followed(spec.parts, tags))
         case Both() | Either():
             return type(spec)(tuple(_stopped(part, tags) for part in spec.parts))
         case Maybe():
@@ -134,6 +152,65 @@ def _openings(spec: Spec) -> tuple[str, ...]:
             return tuple(tag for part in spec.parts for tag in _openings(part))
         case Maybe() | Repeated():
             return _openings(spec.part)
+    return ()
+
+
+def _started(spec: Spec, tags: tuple[str, ...]) -> Spec:
+    """`spec`, if free text may stand at its beginning, without `tags` in there."""
+    if not tags:
+        return spec
+    match spec:
+        case FreeText():
+            return FreeText((*spec.without, *tags))
+        case Joined():
+            first, *others = spec.parts
+            after = _started(Joined(tuple(others)), tags) if others and first.automaton.accepting[0] else None
+            rest = after.parts if isinstance(after, Joined) else tuple(others)
+            return Joined((_started(first, tags), *rest))
+        case Both() | Either():
+            return type(spec)(tuple(_started(part, tags) for part in spec.parts))
+        case Maybe():
+            return Maybe(_started(spec.part, tags))
+        case Repeated():
+            return Repeated(_started(spec.part, tags), spec.low, spec.high)
+    return spec
+
+
+def _going_on(spec: Spec) -> tuple[str, ...]:
+    """The tags of what might stand behind a text of `spec` and still belong to `spec`."""
+    match spec:
+        case Joined():
+            found: tuple[str, ...] = ()
+            for part in spec.parts:
+                found = _going_on(part) + (found if part.automaton.accepting[0] else ())
+            return found
+        case Both() | Either():
+            inside = tuple(tag for part in spec.parts for tag in _going_on(part))
+            return inside + (_first_tags(spec) if spec.automaton.accepting[0] else ())
+        case Maybe():
+            return _going_on(spec.part) + _first_tags(spec.part)
+        case Repeated():
+            return _going_on(spec.part) + (_first_tags(spec.part) if spec.low != spec.high else ())
+    return ()
+
+
+def _first_tags(spec: Spec) -> tuple[str, ...]:
+    """The tags of which one comes first in a text of `spec`, whatever stands before it."""
+    match spec:
+        case Tagged():
+            return (spec.begin,)
+        case Joined():
+            found: tuple[str, ...] = ()
+            for part in spec.parts:
+                tags = _first_tags(part)
+                found += tags
+                if tags and not part.automaton.accepting[0]:
+                    break
+            return found
+        case Both() | Either():
+            return tuple(tag for part in spec.parts for tag in _first_tags(part))
+        case Maybe() | Repeated():
+            return _first_tags(spec.part)
     return ()
 
 

@@ -10,6 +10,7 @@ import json
 import marshal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,7 +25,10 @@ from constrain.schema_cache import CACHE_BYTES, LEAST_BYTES, known_language, kno
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+    from constrain.field_paths import Path
     from constrain.json_schema import Options, SchemaLanguage
+    from constrain.relations import Rule
+    from constrain.ruled import Rulebook
 
 __all__ = ["Choice", "JsonSchema", "PythonType", "Regex", "Spec", "as_spec"]
 
@@ -66,6 +70,11 @@ class Spec(ABC):
     @property
     def residual(self) -> bool:
         """Whether there is more to the specification than the automaton decides, so that `fault` has to be asked."""
+        return False
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is decoded by the rules between its parts, and so only as a whole, never inside another one."""
         return False
 
     def fault(self, text: str, *, complete: bool = True) -> tuple[int, int] | None:
@@ -150,6 +159,20 @@ class Spec(ABC):
         from constrain.algebra import repetition
 
         return repetition(self, low, high)
+
+    def where(self, *rules: Rule) -> Spec:
+        """The texts whose values keep `rules`, the variables of which are paths to fields: see `constrain.ruled`.
+
+        `spec.where(constrain.Sum(["lines.*.amount"], "==", "total"), constrain.Less("start", "end"))`.
+        """
+        from constrain.ruled import Ruled
+
+        return Ruled(self, rules)
+
+    @property
+    def rulebook(self) -> Rulebook | None:
+        """The rules across fields, by which texts that break them can be repaired; None if there are none."""
+        return None
 
     def _checked(self, value: Any, text: str) -> str:
         if not self.accepts(text):
@@ -288,6 +311,13 @@ class JsonSchema(Spec):
         else:
             self.schema, self.language = known_language(packed, options, others)
 
+    def with_schema(self, schema: Mapping[str, Any]) -> JsonSchema:
+        """The same of another schema, read in the same way."""
+        other = copy(self)
+        other.__dict__.pop("automaton", None)
+        other._prepare(schema, self.options, self.language.documents)
+        return other
+
     def _language(self) -> Automaton:
         return self.language.automaton
 
@@ -360,6 +390,7 @@ class PythonType(JsonSchema):
         from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 
         from constrain.python_types import type_schema
+        from constrain.ruled_models import rules_of
 
         self.type = type_
         try:
@@ -373,7 +404,32 @@ class PythonType(JsonSchema):
         from constrain.json_schema import Options
 
         options = Options(whitespace=whitespace, additional_properties_default=False, plain_integers=True)
+        self.carried: tuple[tuple[Path, Rule], ...] = tuple(rules_of(type_))
         self._prepare(schema, options, None)
+        self._book: Rulebook | None = None
+        if self.carried:
+            from constrain.ruled import Rulebook
+
+            self._book = Rulebook(self, self.carried)
+            self._prepare(self._book.with_presence(schema, closed=True), options, None)
+
+    @property
+    def rulebook(self) -> Rulebook | None:
+        return self._book
+
+    @property
+    def residual(self) -> bool:
+        return self._book is not None or super().residual
+
+    @property
+    def whole(self) -> bool:
+        return self._book is not None
+
+    def fault(self, text: str, *, complete: bool = True) -> tuple[int, int] | None:
+        faults = [super().fault(text, complete=complete)]
+        if self._book is not None:
+            faults.append(self._book.fault(text, complete=complete))
+        return min((fault for fault in faults if fault is not None), key=lambda fault: fault[1], default=None)
 
     def parse(self, text: str) -> Any:
         from pydantic import ValidationError

@@ -45,6 +45,7 @@ class Form(Combined):
     source: str
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         own = set(self._own)
         scope: dict[str, set[Hole]] = {}
         for holes_together in (own, *(set(holes(section.nodes)) for section in self._repeated())):
@@ -131,9 +132,10 @@ class Form(Combined):
                 return literal(words[name].encode()) if name in words else self.specs[name].automaton
             case Section("?"):
                 return optional(self._expression(node.nodes, words))
-        return repeat(self._form(node).automaton, int(node.kind == "+"))
+        return repeat(self.section_form(node).automaton, int(node.kind == "+"))
 
-    def _form(self, section: Section) -> Form:
+    def section_form(self, section: Section) -> Form:
+        """One repetition of a repeated section."""
         return self._forms[section]
 
     @cached_property
@@ -145,33 +147,51 @@ class Form(Combined):
         return self._sum({})
 
     def _sum(self, words: Words) -> Joined:
-        return Joined(tuple(self._spec(node, words) for node in self.nodes))
+        return Joined(tuple(self.spec_of(node, words) for node in self.nodes))
 
-    def _spec(self, node: Node, words: Words) -> Spec:
+    def spec_of(self, node: Node, words: Words) -> Spec:
+        """What may stand at a node, given the texts of the holes in several places."""
         match node:
             case Constant(text):
                 return Choice((text,))
             case Hole(name):
                 return Choice((words[name],)) if name in words else self.specs[name]
             case Section("?"):
-                return Maybe(Joined(tuple(self._spec(inner, words) for inner in node.nodes)))
-        return Repeated(self._form(node), int(node.kind == "+"))
+                return Maybe(self.inside(node, words))
+        return Repeated(self.section_form(node), int(node.kind == "+"))
+
+    def inside(self, section: Section, words: Words) -> Joined:
+        """What stands in an optional section that is there."""
+        if words:
+            return Joined(tuple(self.spec_of(node, words) for node in section.nodes))
+        return self._inside.setdefault(section, Joined(tuple(self.spec_of(node, {}) for node in section.nodes)))
+
+    @cached_property
+    def _inside(self) -> dict[Section, Joined]:
+        return {}
 
     def fault(self, text: str, *, complete: bool = True) -> tuple[int, int] | None:
         return self._plain.fault(text, complete=complete)
 
-    def fields(self, text: str) -> dict[str, Field]:
-        """The texts in the holes. Where they could be others, the first node is as short as can be, then the second."""
+    def divided(self, text: str) -> tuple[list[str], Words] | None:
+        """The texts of the nodes, and those chosen for holes in several places; None if it is no text of the form.
+
+        Where it could be read otherwise, the first node is as short as can be, then the second.
+        """
         found: list[tuple[list[int], list[str], Words]] = []
         for words in self._assignments(text):
             form = self._sum(words) if words else self._plain
             texts = sequence(form.parts, text).texts
             if texts is not None:
                 found.append(([len(each) for each in texts], texts, words))
-        if not found:
+        return min(found, key=lambda each: each[0])[1:] if found else None
+
+    def fields(self, text: str) -> dict[str, Field]:
+        """The texts in the holes, as `divided`."""
+        found = self.divided(text)
+        if found is None:
             raise SpecError(f"{text!r} does not satisfy {self.describe()}")
-        _, texts, words = min(found, key=lambda each: each[0])
-        return self._read(self.nodes, texts, words)
+        return self._read(self.nodes, *found)
 
     def _read(self, nodes: tuple[Node, ...], texts: list[str], words: Words) -> dict[str, Field]:
         fields: dict[str, Field] = {}
@@ -180,12 +200,12 @@ class Form(Combined):
                 case Hole(name):
                     fields[name] = text
                 case Section("?") if text:
-                    inner = Joined(tuple(self._spec(each, words) for each in node.nodes)).texts(text)
+                    inner = self.inside(node, words).texts(text)
                     fields |= self._read(node.nodes, inner, words)
                 case Section("?"):
                     fields = {hole.name: None for hole in holes(node.nodes)} | fields
                 case Section():
-                    form = self._form(node)
+                    form = self.section_form(node)
                     each = [form.fields(one) for one in Repeated(form, int(node.kind == "+")).texts(text)]
                     fields |= {hole.name: [one[hole.name] for one in each] for hole in holes(node.nodes)}
         return fields
@@ -210,11 +230,18 @@ class Form(Combined):
             raise SpecError(f"no text stands for {value!r}: {text!r} is read as {self.parse(text)!r}")
         return text
 
+    def sections_around(self, name: str) -> Iterator[Section]:
+        """The sections that the hole is in, outermost first."""
+        nodes = self.nodes
+        while section := next((s for s in nodes if isinstance(s, Section) and name in _all_names(s.nodes)), None):
+            yield section
+            nodes = section.nodes
+
     def _depth(self, name: str) -> int:
         """In how many repeated sections a hole is."""
         for section in self._repeated():
             if any(hole.name == name for hole in holes(section.nodes)):
-                return 1 + self._form(section)._depth(name)
+                return 1 + self.section_form(section)._depth(name)
         return 0
 
     def _spell(self, nodes: tuple[Node, ...], fields: Mapping[str, Field]) -> str:
@@ -232,7 +259,9 @@ class Form(Combined):
                     if any(fields[hole.name] not in (None, []) for hole in holes(node.nodes)):
                         text += self._spell(node.nodes, fields)
                 case Section():
-                    text += "".join(self._form(node)._spell(node.nodes, each) for each in _transposed(node, fields))
+                    text += "".join(
+                        self.section_form(node)._spell(node.nodes, each) for each in _transposed(node, fields)
+                    )
         return text
 
     def describe(self) -> str:
@@ -286,6 +315,10 @@ def _filling(spec: Any) -> Spec:
 
 def _names(nodes: tuple[Node, ...]) -> set[str]:
     return {hole.name for hole in holes(nodes, inside_repeated=False)}
+
+
+def _all_names(nodes: tuple[Node, ...]) -> set[str]:
+    return {hole.name for hole in holes(nodes)}
 
 
 def _position(hole: Hole) -> int:

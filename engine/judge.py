@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from constrain.constraint import Constraint
+from constrain.engine.repair import Planner
 
 __all__ = ["Judge"]
 
@@ -15,15 +16,18 @@ _EXCERPT = 60  # characters
 
 @dataclass(eq=False)
 class Judge:
-    """Judges candidates for one canvas of one row, whose earlier canvases spell `written`.
+    """Judges candidates for one canvas of one row, whose earlier canvases spell `written` and lead to state `start`.
 
     On the `last` canvas every candidate must be a complete text; on others, one that has ended its turn, or that
-    nothing may follow. What is found out is remembered: one judge serves all passes over a canvas.
+    nothing may follow; and where there are rules across fields, any other must have a plan (`Planner`). What is found
+    out is remembered: one judge serves all passes over a canvas.
     """
 
     constraint: Constraint
+    start: int
     written: bytes
     last: bool
+    planner: Planner | None = None
     kept: list[int] | None = None
     """The latest candidate, up to its end of turn, that there was nothing to say against."""
     example: str = ""
@@ -39,10 +43,14 @@ class Judge:
         No candidate that begins with `tokens[:to]` is right. `tokens` are ordinary, but for a last one that may end the
         turn. Where what is written already is at fault, both are 0.
         """
-        spelled = [self.constraint.vocabulary.tokens[token] or b"" for token in tokens]
+        spelled = self.constraint.spelled(self.start, tokens)
         data = self.written + b"".join(spelled)
-        found = self._in_bytes(data, self.last or self.constraint.is_complete(state))
+        complete = self.last or self.constraint.is_complete(state)
+        found = self._in_bytes(data, complete)
         if found is None:
+            if self.planner is not None and not complete and self.planner.completed(data) is None:
+                self.example = self.example or data.decode("utf-8", "replace")[-_EXCERPT:]
+                return 0, len(tokens)
             self.kept = list(tokens)
             return None
         begin, end = found

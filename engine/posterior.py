@@ -22,17 +22,21 @@ from torch import Tensor
 from constrain.constraint import Constraint
 from constrain.engine.judge import Judge
 from constrain.engine.paths import Paths
-from constrain.engine.search import Effort, search
+from constrain.engine.repair import Planner
+from constrain.engine.search import Effort, Found, search
 from constrain.engine.tables import Tables, join
 from constrain.errors import ConstrainError, UnsatisfiableError
 from constrain.kernels.chain import backward, forward, gumbel_like, log_sum_by, marginals, walk
 from constrain.kernels.class_reduce import FLOOR, ClassScores, class_reduce
 from constrain.kernels.shape_logits import shape_logits
 from constrain.lattice import Lattice
+from constrain.solving import Solution
 
 __all__ = ["TokenCanvas", "TokenConstraints", "TokenPosterior"]
 
 _BLOCK = 1 << 22  # logits per temporary
+_DRAWS = 7  # joint draws whose values are considered where rules across fields choose values anew
+_PLANNED = 8  # candidates for a canvas that is not the last, each of which takes a solver to judge
 _TINY = -80.0  # log of the smallest mass whose sum of p log p still has all its digits in float32
 
 
@@ -54,6 +58,7 @@ class TokenConstraints:
         self.constraints = list(constraints)
         self.effort = effort or Effort()
         self.written = [b""] * len(self.constraints)
+        self.planners: list[Planner | None] = [None] * len(self.constraints)
         self.left = [sys.maxsize] * len(self.constraints) if budgets is None else list(budgets)
         self.device = torch.device(device)
         self.states = [0] * len(self.constraints)
@@ -70,10 +75,21 @@ class TokenConstraints:
         rows = zip(self.constraints, self.states, self.left, strict=True)
         lattices = [Lattice(c.tokens, state, length, max(min(budget, left), 0)) for c, state, left in rows]
         judges = [
-            Judge(c, written, last=lattice.budget <= length) if c.spec.residual and state != c.tokens.done else None
-            for c, written, state, lattice in zip(self.constraints, self.written, self.states, lattices, strict=True)
+            self._judge(row, last=lattice.budget <= length, left=lattice.budget - length)
+            for row, lattice in enumerate(lattices)
         ]
         return TokenCanvas(lattices, self.constraints, self.tables, judges, self.effort, self.device)
+
+    def _judge(self, row: int, *, last: bool, left: int) -> Judge | None:
+        """The judge of a row's next canvas, behind which `left` tokens may come; None if there is nothing to judge."""
+        constraint, state, written = self.constraints[row], self.states[row], self.written[row]
+        if not constraint.spec.residual or state == constraint.tokens.done:
+            return None
+        book, before = constraint.spec.rulebook, self.planners[row]
+        if book is not None:
+            plan = None if before is None else before.plans.get(written)
+            self.planners[row] = Planner(constraint, book, written, max(left, 0), plan)
+        return Judge(constraint, state, written, last, self.planners[row])
 
     def commit(self, tokens: Tensor) -> Tensor:
         """Advance every row over its chosen canvas; bool `[B]`: the row's text is complete.
@@ -83,10 +99,11 @@ class TokenConstraints:
         """
         for row, (constraint, ids) in enumerate(zip(self.constraints, tokens.tolist(), strict=True)):
             self.left[row] -= len(ids)
+            spelled = constraint.spelled(self.states[row], ids)
             state = constraint.advance(self.states[row], ids)
             self.states[row] = state if self.left[row] > 0 else constraint.tokens.done
             if constraint.spec.residual and self.states[row] != constraint.tokens.done:
-                self.written[row] += constraint.vocabulary.decode(ids)
+                self.written[row] += b"".join(spelled)
         complete = [c.is_complete(state) for c, state in zip(self.constraints, self.states, strict=True)]
         return torch.tensor(complete, device=self.device)
 
@@ -107,6 +124,7 @@ class TokenCanvas:
         self.tables = tables
         self.judges = judges
         self.effort = effort
+        self.known: Tensor | None = None
         self.graph, self.state_row = join(lattices, device)
         self.forced = torch.tensor(
             [bool(c.singular[lattice.start]) for c, lattice in zip(constraints, lattices, strict=True)], device=device
@@ -130,6 +148,7 @@ class TokenPosterior:
     def __init__(self, canvas: TokenCanvas, logits: Tensor) -> None:
         self.canvas = canvas
         self.logits = logits
+        self.solutions: list[Solution | None] = [None] * len(logits)
         self.rows: list[ClassScores] = [
             class_reduce(row, table.order, table.offsets) for row, table in zip(logits, canvas.tables, strict=True)
         ]
@@ -229,14 +248,27 @@ class TokenPosterior:
         if judge.fault(ids, judge.constraint.advance(lattice.start, ids)) is None:
             return 0
         paths = Paths(lattice, table, self.logits[row], scores)
-        found = search(
-            lambda noise: Paths(lattice, table, _noisy(self.logits[row], noise)) if noise else paths,
-            paths.candidate(ids),
-            judge.fault,
-            self.canvas.effort,
-        )
-        best = judge.kept if found.tokens is None else found.tokens
+
+        def look(effort: Effort) -> Found:
+            return search(
+                lambda noise: Paths(lattice, table, _noisy(self.logits[row], noise)) if noise else paths,
+                paths.candidate(ids),
+                judge.fault,
+                effort,
+            )
+
+        effort = self.canvas.effort
+        found = look(effort if judge.planner is None else effort.first(None if judge.last else _PLANNED))
+        best = found.tokens
+        if best is None and judge.planner is not None:
+            best = self._repaired(row, judge, judge.planner, ids)
+            if best is None and not found.exhausted:
+                found = look(effort)
+                best = found.tokens
+        best = judge.kept if best is None else best
         if best is None:
+            if judge.planner is not None and judge.planner.reason is not None:
+                raise judge.planner.unsatisfiable()
             tried = f"all {found.refused:,} outputs" if found.exhausted else f"the {found.refused:,} outputs tried"
             raise UnsatisfiableError(
                 f"{tried} that fit {judge.constraint.spec.describe()} otherwise break a rule that is checked on the "
@@ -248,11 +280,30 @@ class TokenPosterior:
         weight[row] = paths.candidate(best).weights[-1]
         return found.refused
 
+    def _repaired(self, row: int, judge: Judge, planner: Planner, ids: list[int]) -> list[int] | None:
+        """A canvas that keeps rules across fields, made from the best one and from draws (see `Planner.repair`)."""
+        spelled = judge.constraint.spelled(judge.start, ids)
+        ends = judge.constraint.vocabulary.end_of_turn
+        silent = (n for n, (token, each) in enumerate(zip(ids, spelled, strict=True)) if each or token in ends)
+        head = ids[: next(silent, len(ids))]
+        beginnings = [judge.written + b"".join(spelled)]
+        for draw in self._draws:
+            tokens = draw[row].tolist()
+            tokens = tokens[: next((n for n, token in enumerate(tokens) if token in ends), len(tokens))]
+            beginnings.append(judge.written + b"".join(judge.constraint.spelled(judge.start, tokens)))
+        return planner.repair(beginnings, head, self.canvas.lattices[row], self.logits[row])
+
+    @cached_property
+    def _draws(self) -> list[Tensor]:
+        generator = torch.Generator(self.logits.device).manual_seed(0)
+        return [self.sample(generator) for _ in range(_DRAWS)]
+
     def map(self) -> Tensor:
         """int64 `[B, L]`: the most probable valid canvas; behind the end of turn, the end of turn again.
 
-        Where a spec has a residual check, it is the most probable that passes it, or near it (see `search`); in a row
-        with an error, the most probable that does not.
+        Where a spec has a residual check, it is the most probable that passes it, or near it (see `search`); where it
+        has rules across fields and none of the first candidates passes, one that is made to (see `repair`). In a row
+        with an error, it is the most probable that does not pass.
         """
         return self._best[0]
 

@@ -42,7 +42,9 @@ class Result:
     redecoded: int = 0
     """How many outputs with higher probability a check on the text refused, in the pass that decided, summed over
     canvases: where a spec has rules that no automaton expresses (`Spec.residual`). Up to 64 per canvas this output is
-    the most probable that is left; beyond, it need not be."""
+    the most probable that is left; beyond, it need not be. Where rules across fields had to be
+    repaired, the structure is that of a candidate and the values are the likeliest among those seen that the rules
+    admit."""
     relations: Solved | None = None
     """For a puzzle: what its givens, propagation, search and the model each decided."""
     spec: Spec | None = None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from constrain.engine.paths import ANY, Candidate, Paths, Tokens
@@ -35,6 +35,11 @@ class Effort:
     total: int = 256
     noise: tuple[float, ...] = (0.0, 1.0, 8.0, 64.0)
     patience: int = 24
+
+    def first(self, count: int | None = None) -> Effort:
+        """The same without what comes by place, and with no more than `count` candidates."""
+        exact = self.exact if count is None else min(self.exact, count)
+        return replace(self, exact=exact, total=min(exact, self.total))
 
 
 @dataclass(frozen=True, eq=False)

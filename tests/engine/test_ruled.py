@@ -34,6 +34,7 @@ from constrain.errors import UnsatisfiableError
 from constrain.specs import JsonSchema, Spec, as_spec
 from constrain.vocabulary import Vocabulary
 from tests.engine.test_adversary import BREAKS, CANVAS, disturbed, insisting_on, random_model
+from tests.engine.test_thinking import thinker
 
 Cents = Annotated[int, Field(ge=1, le=5_000)]
 
@@ -306,6 +307,14 @@ def test_rules_are_kept_over_several_canvases() -> None:
     (result,) = insisting_on("gpt2", " ").generate(["the"], [case.spec], max_passes=1, max_new_tokens=case.room)
     assert_right(case, result)
     assert result.canvases >= 4
+
+
+def test_a_thought_before_the_answer_changes_nothing() -> None:
+    for case in cases():
+        if case.name in ("model with a list", "weights", "form with one of two"):
+            (result,) = thinker(1e3).generate(["x"], [case.spec], thinking=30, max_passes=1, max_new_tokens=200)
+            assert_right(case, result)
+            assert result.thinking
 
 
 def test_a_batch_with_rules_and_without() -> None:
