@@ -21,7 +21,7 @@ from constrain.propagation import propagate as propagate_rules
 from constrain.relations import AllDifferent, Problem, Value
 from constrain.solving import Conflict, Solver
 
-__all__ = ["Narrowed", "Rules", "narrow"]
+__all__ = ["Narrowed", "Rules", "narrow", "singles"]
 
 T = TypeVar("T")
 
@@ -73,6 +73,7 @@ class Rules:
         self.numbers: list[list[int] | None] = [None] * len(domains)
         for n in sorted({n for group in self.groups for n in group}):
             self.numbers[n] = [number.setdefault(value, len(number)) for value in domains[n]]
+        self.plain = [numbers is not None and numbers == list(range(len(numbers))) for numbers in self.numbers]
         self.words = max(len(number) - 1, 0) // 32 + 1
         self.required = [self._required(group) for group in self.groups]
 
@@ -88,24 +89,20 @@ class Rules:
     def spread(self, domains: Domains) -> list[int]:
         """The domains in the common numbering; of variables without such a rule, any value."""
         return [
-            1 if numbers is None else left if _is_plain(numbers) else sum(1 << numbers[k] for k in members(left))
-            for left, numbers in zip(domains, self.numbers, strict=True)
+            left if plain else 1 if numbers is None else sum(1 << numbers[k] for k in members(left))
+            for left, plain, numbers in zip(domains, self.plain, self.numbers, strict=True)
         ]
 
     def gather(self, before: Domains, after: Sequence[int]) -> Domains:
         """The other way round, from what is left."""
         return tuple(
-            left
+            spread
+            if plain
+            else left
             if numbers is None
-            else spread
-            if _is_plain(numbers)
             else sum(1 << k for k in members(left) if spread >> numbers[k] & 1)
-            for left, spread, numbers in zip(before, after, self.numbers, strict=False)
+            for left, spread, plain, numbers in zip(before, after, self.plain, self.numbers, strict=False)
         )
-
-
-def _is_plain(numbers: list[int]) -> bool:
-    return numbers[0] == 0 and numbers[-1] == len(numbers) - 1 and numbers == list(range(len(numbers)))
 
 
 def narrow(
@@ -123,20 +120,20 @@ def narrow(
     before any was found, `UnsupportedError` where a solver is needed and not installed.
     """
     begun = perf_counter()
-    reached = _singles(rows, domains, torch.device(device))
+    reached = singles(rows, domains, torch.device(device))
     share = (perf_counter() - begun) / max(len(rows), 1)
     known = solutions or [None] * len(rows)
     found: list[Narrowed | ConstrainError] = []
-    for row, start, singles, solution in zip(rows, domains, reached, known, strict=True):
+    for row, start, alone, solution in zip(rows, domains, reached, known, strict=True):
         try:
-            found.append(_narrowed(row, start, singles, solution, share, time_limit))
+            found.append(_narrowed(row, start, alone, solution, share, time_limit))
         except ConstrainError as error:
             found.append(error)
     return found
 
 
-def _singles(rows: Sequence[Rules], domains: Sequence[Domains], device: torch.device) -> list[Domains]:
-    """The fixed point of `kernels.propagate`, all problems at once."""
+def singles(rows: Sequence[Rules], domains: Sequence[Domains], device: torch.device) -> list[Domains]:
+    """What `kernels.propagate` leaves, of all problems at once: naked and hidden singles, to the fixed point."""
     variables = max((len(each) for each in domains), default=0)
     words = max((row.words for row in rows), default=1)
     groups, required = [row.groups for row in rows], [row.required for row in rows]

@@ -12,6 +12,9 @@ model. A grid counts as solved if `tests.puzzles.faults`, which shares no code w
 Second table: the bundled model, or uniform logits in its place, without a constraint, under a regular expression that
 has the shape and the givens, and under the rules. Where a puzzle has one solution, the rules leave the model nothing to
 decide, so that they say nothing about it.
+
+Last, what `kernels.propagate` takes for a batch of 64 puzzles of 9x9 with 30 givens, packing and unpacking included:
+CPU time, the best of ten.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ from rich.table import Table
 sys.path.append(str(Path(__file__).parents[2]))  # for `tests`, where this runs as a script
 
 from constrain.engine.model import Model, from_transformers, load
+from constrain.engine.narrowing import Rules, singles
 from constrain.engine.result import Result
 from constrain.specs import Regex
 from constrain.sudoku import Sudoku
@@ -243,6 +247,18 @@ def rates(model: Model, count: int, batch: int, seed: int) -> Iterator[Rate]:
                 yield rate(kind, "uniform", constraint, model, made, batch)
 
 
+def batch_ms(rng: Random, count: int = 64, repeats: int = 10) -> float:
+    """Milliseconds to propagate the singles of `count` puzzles together."""
+    made = [Sudoku(nine(30, rng).givens) for _ in range(count)]
+    rules, domains = [Rules(each.problem) for each in made], [each.domains_given for each in made]
+    found = []
+    for _ in range(repeats):
+        begun = time.process_time()
+        singles(rules, domains, torch.device("cpu"))
+        found.append(time.process_time() - begun)
+    return 1000 * min(found)
+
+
 def table_of_scores(rows: Sequence[Score]) -> Table:
     table = Table("puzzles", "model", "count", "solved", "one solution", "passes", "worst", "ms", "propagation")
     for title in ("search", "cells by propagation", "by search", "by the model"):
@@ -307,11 +323,15 @@ def main(
     scores = list(track(runs, "puzzles", len(sizes) * 2, console=console, transient=True, disable=as_json))
     found = rates(bundled, rate_count, batch, seed) if rate_count else iter(())
     shares = list(track(found, "rates", 18, console=console, transient=True, disable=as_json))
+    together = batch_ms(Random(f"{seed} batch"))
+    figures = {"scores": list(map(asdict, scores)), "rates": list(map(asdict, shares)), "batch_ms": together}
     if as_json:
-        print(json.dumps({"scores": list(map(asdict, scores)), "rates": list(map(asdict, shares))}))
+        print(json.dumps(figures))
         return
-    Console().print(table_of_scores(scores))
-    Console().print(table_of_rates(shares))
+    out = Console(width=None if sys.stdout.isatty() else 160)
+    out.print(table_of_scores(scores))
+    out.print(table_of_rates(shares))
+    out.print(f"64 puzzles of 9x9 propagated together: {together:.1f} ms")
 
 
 if __name__ == "__main__":
