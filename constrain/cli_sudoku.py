@@ -29,12 +29,16 @@ __all__ = ["read_box", "read_givens", "solve"]
 
 def read_givens(source: str) -> str:
     """The grid itself, or what stands in the file of that name, or for `-` on standard input."""
-    if source == "-":
-        return sys.stdin.read()
     try:
-        return Path(source).read_text("utf-8") if Path(source).is_file() else source
+        if source == "-":
+            text = sys.stdin.read()
+        else:
+            text = Path(source).read_text("utf-8") if Path(source).is_file() else source
     except OSError:  # a grid of 256 characters is too long for a name
         return source
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{source} is no text in UTF-8", hint="give a grid as text") from error
+    return text.removeprefix("\ufeff")
 
 
 def read_box(text: str) -> tuple[int, int]:
@@ -67,15 +71,18 @@ def solve(puzzle: Sudoku, load: Callable[[], Any], *, max_passes: int | None, se
             left = puzzle.domains_given
         show(_candidates(puzzle, left), {}, "after propagation; loading the model")
         result: Result
+        decided: Mapping[str, tuple[Value, ...]] | None = None
         for result in load().stream(_prompt(puzzle), puzzle, max_passes=max_passes, seed=seed):
             assert result.relations is not None
+            decided = decided or result.relations.candidates  # of the first draft: before the model chose anything
             show(result.relations.candidates, _written(puzzle, result), f"pass {result.passes}")
     finally:
         live.stop()
     assert result.relations is not None
+    assert decided is not None
     out = Console(highlight=False)
     if out.is_terminal:
-        out.print(board(puzzle, _candidates(puzzle, left), _written(puzzle, result)))
+        out.print(board(puzzle, decided, _written(puzzle, result)))
     else:
         typer.echo(result.text)
     console.print(_summary(result, result.relations), style="dim", markup=False, soft_wrap=True)

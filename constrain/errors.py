@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "ConstrainError",
     "LimitError",
@@ -20,8 +22,16 @@ class ConstrainError(Exception):
         self.message = message
         self.hint = hint
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied with its data as it is, whatever arguments a subclass takes."""
+        return _restored, (type(self), self.args), self.__dict__
+
     def __str__(self) -> str:
         return self.message if self.hint is None else f"{self.message}\n  hint: {self.hint}"
+
+
+def _restored(kind: type[ConstrainError], args: tuple[Any, ...]) -> ConstrainError:
+    return kind.__new__(kind, *args)
 
 
 class SpecError(ConstrainError, ValueError):

@@ -1,7 +1,8 @@
 """From the text of a GBNF grammar, the language of llama.cpp, to context-free rules.
 
 There are no terminals by name: strings, character classes and `.` (any character, line feeds too) stand in the rules,
-and nothing is ignored. A newline ends a rule, except inside parentheses and where the rule's text has not begun.
+and nothing is ignored. A newline ends a rule, except inside parentheses and where the rule's text has not begun. Names
+may have underscores, which XGrammar and so vLLM take, though llama.cpp does not.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ MAX_NESTING = 50  # groups within groups
 
 _SPACE = re.compile(r"(?:[ \t]|#[^\r\n]*)*")
 _SPACES = re.compile(r"(?:[ \t\r\n]|#[^\r\n]*)*")
-_NAME = re.compile(r"[A-Za-z0-9-]+")
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _CHARACTER = re.compile(r'\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([nrt\\"\[\]]))|[^\\\r\n]')
 _CONTROL = {"n": "\n", "r": "\r", "t": "\t"}
 _COUNTS = re.compile(r"\{[ \t]*([0-9]+)[ \t]*(?:(,)[ \t]*([0-9]+)?[ \t]*)?\}")
@@ -73,7 +74,7 @@ class _Reader:
     def rule(self) -> tuple[str, Body]:
         match = _NAME.match(self.source, self.at)
         if match is None:
-            raise self.error("a rule begins with its name", "letters, digits and hyphens")
+            raise self.error("a rule begins with its name", "letters, digits, hyphens and underscores")
         self.at = match.end()
         self.skip(_SPACE)
         if not self.take("::="):

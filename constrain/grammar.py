@@ -27,7 +27,8 @@ class Grammar(Spec):
 
     Recursion at the beginnings and ends of rules is exact, as are operators with operands on both
     sides. Rules that nest, as brackets do, may lie within each other `max_depth` times; the default is as deep as 4,000
-    states allow. `bounded` reports it, as does `max_depth` once the grammar is compiled (None: nothing is left out).
+    states allow, or 16,000 up to a depth of 2. `bounded` reports it, as does `max_depth` once the grammar is compiled
+    (None: nothing is left out).
 
     `%import` knows the grammars that ship, among them `common`. Refused by name, with line and column, are `%declare`,
     imports of files, terminals that depend on the text around them (look-aheads that except keywords may see what

@@ -23,11 +23,12 @@ MAX_NESTING = 200
 def dumps(graph: Graph, value: Json, separators: tuple[str, str], *, ensure_ascii: bool = False) -> str | None:
     """The text of a value, None if the graph does not admit it. `separators` are the comma and the colon.
 
-    Of infinity, what is no number, and integers of more digits than Python reads or prints there is no text.
+    Of infinity, what is no number, integers of more digits than Python reads or prints, and objects that JSON does not
+    know there is no text.
     """
     try:
         return _Writer(graph, separators, ensure_ascii=ensure_ascii).write(graph.root, value, 0)
-    except ValueError:  # of `json.dumps`
+    except (TypeError, ValueError):  # of `json.dumps`
         return None
 
 
@@ -60,6 +61,8 @@ class _Writer:
             case bool() | None | str():
                 text = self._plain(value)
                 return text if any(_accepts(language, text) for language in shape.scalars) else None
+            case _ if not isinstance(value, int | float):
+                return None
         respell = not _tells_spellings_apart(location)
         spellings = (spell(value, language, respell=respell) for language in shape.scalars)
         return next((text for text in spellings if text is not None), None)

@@ -304,7 +304,11 @@ class _Reading:
         return self.terminals[label]
 
     def _lexemes(self, label: str, pattern: Pattern, place: Tree, file: _File) -> Lexemes:
-        found = lexemes(pattern.node)
+        try:
+            found = lexemes(pattern.node)
+        except LimitError as error:
+            error.message = f"{label}: {error.message}"
+            raise
         if found is None:
             raise self._looking(label, place, file)
         if found.automaton.accepting[0]:

@@ -16,7 +16,7 @@ from constrain.expression import compile_expression
 from constrain.regex import parse, to_expression
 from constrain.specs import PythonType, Spec
 
-__all__ = ["PlainType"]
+__all__ = ["PlainType", "null_text"]
 
 _LINE: Final = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
 _DECIMAL: Final = r"-?(?:0|[1-9]\d*)(?:\.\d+)?"
@@ -111,6 +111,15 @@ class PlainType(Spec):
 
     def describe(self) -> str:
         return f"plain text of {self.json.describe()}"
+
+
+def null_text(spec: Spec) -> str | None:
+    """The text of `spec` that stands for None, if one does."""
+    try:
+        text = spec.dumps(None)
+    except SpecError:
+        return None
+    return text if spec.parse(text) is None else None
 
 
 def _spelled(character: str) -> str:

@@ -6,20 +6,24 @@ shape, with the givens in place; the rules are `residual`. Decoding chooses all 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Sized
 from functools import cached_property
+from itertools import islice
 from typing import Any, TypeAlias
 
 from constrain.automaton import Automaton
 from constrain.conflicts import conflicts
-from constrain.errors import SpecError, UnsupportedError
+from constrain.errors import LimitError, SpecError, UnsupportedError
 from constrain.expression import compile_expression, concat, literal, union
 from constrain.layout import Layout, Placed, Slot
 from constrain.relations import Problem, Rule, Table, Value, Violation
 from constrain.specs import Spec
 from constrain.template_syntax import Constant, Hole, parse_template
 
-__all__ = ["Domain", "Puzzle"]
+__all__ = ["MAX_VALUES", "Domain", "Puzzle"]
+
+MAX_VALUES = 100_000
+"""How many values a variable has at most."""
 
 Domain: TypeAlias = "Iterable[Value] | Mapping[Value, str]"
 """Values, written as `str` writes them, or a mapping from the values to their texts."""
@@ -33,9 +37,12 @@ class Puzzle(Spec):
     In `layout`, `{name}` stands for a variable, each exactly once; `{{` and `}}` are braces. `given` fixes variables.
     A text stands for the mapping from the names of the variables to their values.
 
+    A model can write it if its vocabulary spells the values of each variable in equally many tokens, as it does digits,
+    padded numbers, and most words of one length.
+
     Raises `SpecError` where a variable, a value or a given is unknown, where two values of a variable or two readings
-    of the layout have the same text, and where givens break a rule on their own, naming it. That a puzzle has no
-    solution, or several, is only found by solving it.
+    of the layout have the same text, and where givens break a rule on their own, naming it; `LimitError` for more than
+    `MAX_VALUES` values of a variable. That a puzzle has no solution, or several, is only found by solving it.
     """
 
     def __init__(
@@ -45,9 +52,10 @@ class Puzzle(Spec):
         rules: Iterable[Rule] = (),
         given: Mapping[str, Value] | None = None,
     ) -> None:
-        listed = {
-            name: domain if isinstance(domain, range | Mapping) else tuple(domain) for name, domain in domains.items()
-        }
+        for argument, kind in ((domains, Mapping), (rules, Iterable), (given or {}, Mapping)):
+            if not isinstance(argument, kind):
+                raise SpecError(f"{argument!r} is no {kind.__name__.lower()}", hint="give domains, rules, then givens")
+        listed = {name: _listed_once(name, domain) for name, domain in domains.items()}
         self.problem = Problem(
             {name: domain if isinstance(domain, range) else tuple(domain) for name, domain in listed.items()},
             tuple(rules),
@@ -94,11 +102,16 @@ class Puzzle(Spec):
         the right. `separator` stands between the cells of a row: by default nothing if all texts are one character
         long, else a space.
         """
+        match shape:
+            case (int(rows), int(columns)) if rows > 0 and columns > 0:
+                names = Puzzle.cells(rows, columns)
+            case _:
+                raise SpecError(f"{shape!r} is no shape of a grid", hint="give its rows and its columns, as (4, 4)")
+        values = _listed_once("a cell", values)
         texts = dict(values) if isinstance(values, Mapping) else _aligned(values)
         if separator is None:
             separator = "" if all(len(text) == 1 for text in texts.values()) else " "
-        names = Puzzle.cells(*shape)
-        between = separator.replace("{", "{{").replace("}", "}}")
+        between = "".join(sign if sign == '"' else f'{{"{sign}"}}' for sign in separator)
         layout = "\n".join(between.join(f"{{{name}}}" for name in line) for line in names)
         if given is not None and not isinstance(given, Mapping):
             given = _named(given, names)
@@ -181,7 +194,7 @@ class Puzzle(Spec):
                 f"there is no variable {name!r}", keyword=str(name), hint=f"there are {_listed(self.texts)}"
             )
         domain = self.problem.domains[name]
-        if value not in domain:
+        if not isinstance(value, Hashable) or value not in domain:
             raise SpecError(
                 f"{value!r} is no value of {name!r}", keyword=name, hint=f"its values are {_listed(domain)}"
             )
@@ -227,6 +240,9 @@ class Puzzle(Spec):
             shown[name] = left[0] if len(left) == 1 else f"{{{','.join(left)}}}" if left else "?"
         return self.layout.write(shown)
 
+    def __repr__(self) -> str:
+        return f"<{self.describe()}>"
+
     def describe(self) -> str:
         return f"puzzle of {len(self.texts)} variables, {len(self.given)} given, and {len(self.problem.rules)} rules"
 
@@ -240,6 +256,8 @@ def _parts(source: str, texts: Mapping[str, Mapping[Value, str]]) -> tuple[str |
     """The layout that `source` describes, once every variable is known to stand in it once."""
     if not isinstance(source, str):
         raise SpecError(f"a layout is a string, not {source!r}")
+    if _has_lone_surrogate(source):
+        raise SpecError(f"the layout {source!r} has a lone surrogate, which no text has")
     parts: list[str | Slot] = []
     seen: set[str] = set()
     for node in parse_template(source):
@@ -274,11 +292,30 @@ def _parts(source: str, texts: Mapping[str, Mapping[Value, str]]) -> tuple[str |
     return tuple(parts)
 
 
+def _listed_once(name: str, domain: Domain) -> range | tuple[Value, ...] | Mapping[Value, str]:
+    """The domain; what is no sequence is listed, as far as it may be long."""
+    if not isinstance(domain, Iterable):
+        raise SpecError(f"{domain!r} are no values of {name!r}", keyword=name, hint="give several, as range(1, 10)")
+    listed = domain if isinstance(domain, range | Mapping) else tuple(islice(domain, MAX_VALUES + 1))
+    if any(True for _ in islice(listed, MAX_VALUES, None)):
+        raise LimitError(
+            f"{name!r} has more than {MAX_VALUES:,} values",
+            limit=MAX_VALUES,
+            given=MAX_VALUES + 1,
+            hint="make several variables of it, such as one per digit",
+        )
+    return listed
+
+
+def _has_lone_surrogate(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _texts(name: str, domain: Domain) -> dict[Value, str]:
     """The text of every value."""
     texts = dict(domain) if isinstance(domain, Mapping) else {value: str(value) for value in domain}
     for value, text in texts.items():
-        if not isinstance(text, str) or not text or any("\ud800" <= character <= "\udfff" for character in text):
+        if not isinstance(text, str) or not text or _has_lone_surrogate(text):
             raise SpecError(
                 f"{text!r} cannot stand for {value!r}, a value of {name!r}",
                 keyword=name,
@@ -298,6 +335,8 @@ def _aligned(values: Iterable[Value]) -> dict[Value, str]:
 
 def _named(grid: Sequence[Sequence[Value | None]], names: list[list[str]]) -> dict[str, Value]:
     """The cells of a grid that are not None, by name."""
+    if not all(isinstance(line, Sized) for line in grid):
+        raise SpecError(f"{grid!r} is no grid of givens", hint="give a list of rows, with None for what is open")
     if [len(line) for line in grid] != [len(line) for line in names]:
         raise SpecError(
             f"the givens have rows of {', '.join(str(len(line)) for line in grid)} cells, not {len(names)} rows of"

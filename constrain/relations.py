@@ -48,8 +48,7 @@ _COMPARE: dict[str, Callable[[int, int], bool]] = {
     ">": lambda a, b: a > b,
 }
 
-
-_NUMERAL = re.compile(r"[+-]?[0-9]+")
+_NUMERAL = re.compile(r"[+-]?[0-9]{1,640}")  # Python may be set to read no longer ones
 
 
 def number(value: Value) -> int:
@@ -60,7 +59,7 @@ def number(value: Value) -> int:
     if isinstance(value, int):
         return value
     if not _NUMERAL.fullmatch(value):
-        raise SpecError(f"{value!r} is no integer", hint="sums and comparisons are over integers")
+        raise SpecError(f"{value!r} is no integer", hint="sums and comparisons are over integers of up to 640 digits")
     return int(value)
 
 
@@ -253,7 +252,7 @@ class Relation(_Over):
     """`predicate`, called with the values of the variables, is true.
 
     It is tried on all tuples of values, so it must depend on nothing else, and there may be no more than
-    `solving.MAX_TUPLES` of them.
+    `solving.MAX_TUPLES` of them. What it raises becomes a `SpecError` that tells for which.
     """
 
     predicate: Callable[..., bool]
@@ -265,7 +264,10 @@ class Relation(_Over):
         super().__init__(_names([variables]), label)
 
     def holds(self, values: Sequence[Value]) -> bool:
-        return bool(self.predicate(*values))
+        try:
+            return bool(self.predicate(*values))
+        except Exception as error:
+            raise SpecError(f"{error!r} for {tuple(values)!r}, when asked whether {self.describe()}") from error
 
     def describe(self) -> str:
         name = getattr(self.predicate, "__name__", "predicate")

@@ -2,7 +2,8 @@
 
     FreeText() + Tagged("<think>", FreeText(), "</think>") + Tagged("<call>", schema, "</call>") + FreeText()
 
-Free text does not contain the tag that comes next, so that there is one way to read the reply.
+Free text does not contain the tag that comes next, nor one that could have come before it (of what may be missing, or
+go on), so that there is one way to read the reply.
 """
 
 from __future__ import annotations
@@ -31,12 +32,15 @@ class FreeText(Spec):
     """Any text, the empty one included, with no control characters but line feeds and tabs.
 
     It contains none of the texts `without`, and none of them begins inside it if one follows. In a sum, what a `Tagged`
-    part behind it begins with is added to them; inside a `Tagged`, what that ends with.
+    part behind it begins with is added to them, and what one before it begins with that is optional or repeated; inside
+    a `Tagged`, what that ends with.
     """
 
     without: tuple[str, ...]
 
     def __init__(self, without: str | Iterable[str] = ()) -> None:
+        if not isinstance(without, Iterable):
+            raise SpecError(f"{without!r} are no tags", hint='give one, such as "<think>", or a list of them')
         tags = (without,) if isinstance(without, str) else tuple(dict.fromkeys(without))
         for tag in tags:
             _check_tag(tag)
@@ -104,7 +108,7 @@ def delimited(parts: Sequence[Spec]) -> tuple[Spec, ...]:
     going_on: tuple[str, ...] = ()
     for part in _followed(parts, ()):
         found.append(_started(part, going_on))
-        going_on = _going_on(part) + (going_on if part.automaton.accepting[0] else ())
+        going_on = _going_on(part) + (going_on if going_on and part.automaton.accepting[0] else ())
     return tuple(found)
 
 
@@ -163,10 +167,12 @@ def _started(spec: Spec, tags: tuple[str, ...]) -> Spec:
         case FreeText():
             return FreeText((*spec.without, *tags))
         case Joined():
-            first, *others = spec.parts
-            after = _started(Joined(tuple(others)), tags) if others and first.automaton.accepting[0] else None
-            rest = after.parts if isinstance(after, Joined) else tuple(others)
-            return Joined((_started(first, tags), *rest))
+            parts = list(spec.parts)
+            for n, part in enumerate(parts):
+                parts[n] = _started(part, tags)
+                if not part.automaton.accepting[0]:
+                    break
+            return Joined(tuple(parts))
         case Both() | Either():
             return type(spec)(tuple(_started(part, tags) for part in spec.parts))
         case Maybe():
@@ -182,11 +188,12 @@ def _going_on(spec: Spec) -> tuple[str, ...]:
         case Joined():
             found: tuple[str, ...] = ()
             for part in spec.parts:
-                found = _going_on(part) + (found if part.automaton.accepting[0] else ())
+                found = _going_on(part) + (found if found and part.automaton.accepting[0] else ())
             return found
         case Both() | Either():
+            first = _first_tags(spec)
             inside = tuple(tag for part in spec.parts for tag in _going_on(part))
-            return inside + (_first_tags(spec) if spec.automaton.accepting[0] else ())
+            return inside + (first if first and spec.automaton.accepting[0] else ())
         case Maybe():
             return _going_on(spec.part) + _first_tags(spec.part)
         case Repeated():

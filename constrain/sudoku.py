@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from constrain.errors import SpecError
 from constrain.puzzle import Puzzle
@@ -14,6 +14,8 @@ from constrain.sudoku_board import drawn, pencilled
 from constrain.sudoku_grid import Grid, read_grid, read_regions
 
 __all__ = ["BOXES", "Cell", "Sudoku"]
+
+T = TypeVar("T")
 
 BOXES = {4: (2, 2), 6: (2, 3), 9: (3, 3), 16: (4, 4)}
 """Rows and columns of a box, by the size of the grid."""
@@ -58,6 +60,8 @@ class Sudoku(Puzzle):
         thermometers: Iterable[Iterable[Cell]] | None = None,
         box: tuple[int, int] | None = None,
     ) -> None:
+        cages, thermometers = _listed(cages, "cages"), _listed(thermometers, "thermometers")
+        even, odd = _listed(even, "even"), _listed(odd, "odd")
         if regions is not None and box is not None:
             raise SpecError(
                 "regions replace the boxes, so there is no box", keyword="box", hint="leave one of them out"
@@ -78,17 +82,17 @@ class Sudoku(Puzzle):
             *self._latin(),
             *(AllDifferent(self._labelled(label), label=name) for label, name in named.items()),
             *(self._diagonals() if diagonal else ()),
-            *self._cages(cages or ()),
-            *self._parity("even", even or (), 0),
-            *self._parity("odd", odd or (), 1),
-            *self._thermometers(thermometers or ()),
+            *self._cages(cages),
+            *self._parity("even", even, 0),
+            *self._parity("odd", odd, 1),
+            *self._thermometers(thermometers),
         ]
         self.variants = tuple(
             name
             for name, option in (
                 ("diagonal", diagonal),
                 ("cages", cages),
-                ("regions", regions),
+                ("regions", regions is not None),
                 ("even", even),
                 ("odd", odd),
                 ("thermometers", thermometers),
@@ -146,7 +150,7 @@ class Sudoku(Puzzle):
 
     def _named(self, cells: Iterable[Cell], what: str, at_least: int = 0) -> list[str]:
         names: list[str] = []
-        for cell in cells:
+        for cell in _listed(cells, what):
             match cell:
                 case (int(row), int(column)) if 1 <= row <= self.size and 1 <= column <= self.size:
                     names.append(self.names[row - 1][column - 1])
@@ -202,6 +206,12 @@ class Sudoku(Puzzle):
     def describe(self) -> str:
         variants = f", with {', '.join(self.variants)}" if self.variants else ""
         return f"{self.size}x{self.size} Sudoku with {len(self.given)} given numbers{variants}"
+
+
+def _listed(option: Iterable[T] | None, what: str) -> list[T]:
+    if option is not None and not isinstance(option, Iterable):
+        raise SpecError(f"{option!r} is no list, which {what} needs", keyword=what, hint="give a list")
+    return [] if option is None else list(option)
 
 
 def _shape(box: tuple[int, int] | None, size: int | None) -> tuple[int | None, tuple[int, int] | None]:

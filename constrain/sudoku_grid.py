@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
 from typing import Any, TypeAlias
 
@@ -61,6 +61,8 @@ def read_regions(regions: str | Sequence[Sequence[Any]]) -> list[list[str]]:
         size = round(len(text) ** 0.5)
         rows = [list(text[begin : begin + size]) for begin in range(0, len(text), size or 1)]
     else:
+        if not isinstance(regions, Iterable) or not all(isinstance(line, Iterable) for line in regions):
+            raise SpecError(f"{regions!r} are no regions", keyword="regions", hint="give text, or a list of rows")
         rows = [[str(label) for label in line] for line in regions]
     if not rows or any(len(line) != len(rows) for line in rows):
         raise SpecError(

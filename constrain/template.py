@@ -15,7 +15,7 @@ from constrain.automaton import Automaton
 from constrain.combined import Combined
 from constrain.errors import SpecError, UnsupportedError
 from constrain.expression import Expression, compile_expression, concat, literal, optional, repeat, union
-from constrain.plain_text import PlainType
+from constrain.plain_text import PlainType, null_text
 from constrain.specs import Choice, Spec, as_spec
 from constrain.splits import sequence
 from constrain.sums import Joined, Maybe, Repeated
@@ -214,7 +214,7 @@ class Form(Combined):
         return {name: _parsed(self.specs[name], field) for name, field in self.fields(text).items()}
 
     def dumps(self, value: Any) -> str:
-        """The form, filled in. Optional sections are left out if all their holes are None or missing."""
+        """The form, filled in; what is missing is None. Optional sections are left out if all their holes are None."""
         if not isinstance(value, Mapping):
             raise SpecError(f"a mapping of the holes to their values is needed, not {value!r}")
         names = dict.fromkeys(hole.name for hole in holes(self.nodes))
@@ -226,7 +226,7 @@ class Form(Combined):
         if not self.accepts(text):
             raise SpecError(f"{value!r} does not satisfy {self.describe()}: it would be {text!r}")
         found = self.fields(text)
-        if not all(_agree(fields[name], found[name]) for name in names):
+        if not all(_agree(fields[name], found[name], null_text(self.specs[name])) for name in names):
             raise SpecError(f"no text stands for {value!r}: {text!r} is read as {self.parse(text)!r}")
         return text
 
@@ -251,7 +251,7 @@ class Form(Combined):
                 case Constant(constant):
                     text += constant
                 case Hole(name):
-                    field = fields[name]
+                    field = null_text(self.specs[name]) if fields[name] is None else fields[name]
                     if not isinstance(field, str):
                         raise SpecError(f"no value is given for the hole {name!r}", keyword=name)
                     text += field
@@ -364,12 +364,12 @@ def _transposed(section: Section, fields: Mapping[str, Field]) -> list[dict[str,
     return [{name: given[name][n] if name in given else None for name in names} for n in range(count)]
 
 
-def _agree(given: Field, found: Field) -> bool:
-    """Whether what was read is what was given; nothing is given where nothing stands, however often."""
+def _agree(given: Field, found: Field, null: str | None) -> bool:
+    """Whether what was read is what was given; nothing is given where nothing stands, or `null`, however often."""
     if isinstance(found, list):
         each = [None] * len(found) if given is None else given
-        return len(each) == len(found) and all(map(_agree, each, found))
-    return given == found
+        return len(each) == len(found) and all(_agree(*pair, null) for pair in zip(each, found, strict=True))
+    return given == found or (given is None and found == null)
 
 
 def _size(automaton: Automaton) -> float:

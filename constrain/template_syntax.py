@@ -15,9 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
-from constrain.errors import SpecError
+from constrain.errors import LimitError, SpecError
 
 __all__ = ["Constant", "Hole", "Node", "Section", "holes", "parse_template"]
+
+
+MAX_NESTING = 50  # sections within sections
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ _TOKEN = re.compile(
 
 
 def parse_template(source: str) -> tuple[Node, ...]:
-    """The nodes of a template. Raises `SpecError` with the position of what is malformed."""
+    """The nodes of a template. Raises `SpecError` with the position of what is malformed, and `LimitError`."""
     stack: list[list[Node]] = [[]]
     opened: list[re.Match[str]] = []
     for token in _TOKEN.finditer(source):
@@ -64,6 +67,13 @@ def parse_template(source: str) -> tuple[Node, ...]:
                 stack[-1].append(Hole(token["name"], token.start()))
             case "open":
                 opened.append(token)
+                if len(opened) > MAX_NESTING:
+                    raise LimitError(
+                        f"sections are nested more than {MAX_NESTING} deep",
+                        limit=MAX_NESTING,
+                        given=len(opened),
+                        hint="make a template of the inner ones and fill a hole with it",
+                    )
                 stack.append([])
             case "close":
                 if not opened or opened[-1]["open"] != token["close"]:

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 from constrain.automaton import Automaton
 from constrain.character_classes import python_shorthand
 from constrain.codepoints import CodePoints, utf8
-from constrain.combined import MAX_STATES, intersection
+from constrain.combined import intersection
 from constrain.errors import LimitError, SpecError
 from constrain.expression import EMPTY, Expression, compile_expression, concat, optional, repeat, union
 from constrain.json_lengths import counted
@@ -68,13 +68,13 @@ class Text(Windowed):
             (self.words, _words),
             (self.lines, _lines),
         )
-        languages = [language(*span) for span, language in counts if span is not None]
         try:
+            languages = [language(*span) for span, language in counts if span is not None]
             return intersection(languages or [_characters(0, None)])
         except LimitError as error:
             raise LimitError(
-                f"{self.describe()}: counting that together needs more than {MAX_STATES:,} states",
-                limit=MAX_STATES,
+                f"{self.describe()}: {error.message}",
+                limit=error.limit,
                 given=error.given,
                 hint="lower the numbers, or count one thing less: the states of the counters are multiplied",
             ) from error

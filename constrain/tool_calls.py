@@ -42,6 +42,8 @@ class ToolCalls(Combined):
     """
 
     def __init__(self, tools: Iterable[Callable[..., Any] | Mapping[str, Any]], *, whitespace: str = "any") -> None:
+        if isinstance(tools, Mapping) or not isinstance(tools, Iterable):
+            raise SpecError(f"a list of tools is needed, not {tools!r}", hint="write [tool] for a single one")
         self.arguments: dict[str, Spec] = {}
         """The arguments of each function, by its name."""
         for tool in tools:

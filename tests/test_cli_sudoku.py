@@ -21,6 +21,8 @@ from tests.puzzles import Made, faults
 from tests.test_cli import Run
 
 EASY = "53..7....6..195....98....6.8...6...34..8.3..17...2...6.6....28....419..5....8..79"
+HARD = "8..........36......7..9.2...5...7.......457.....1...3...1....68..85...1..9....4.."
+"""Propagation decides nothing of it."""
 SIX = "1....." + "." * 30
 WIDE = "\n".join(
     " ".join("." if (r + c) % 3 == 0 else str((4 * (r % 4) + r // 4 + c) % 16 + 1) for c in range(16))
@@ -98,6 +100,16 @@ def test_faults_are_messages_not_tracebacks(run: Run, arguments: tuple[str, ...]
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_file_is_text_in_utf_8(mark: bytes, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "grid.txt").write_bytes(mark + EASY.encode() + b"\r\n")
+    assert read_givens(str(tmp_path / "grid.txt")).strip() == EASY
+    (tmp_path / "grid.txt").write_bytes(mark + b"\xff" + EASY.encode())
+    status, out, err = run("sudoku", str(tmp_path / "grid.txt"))
+    assert (status, out) == (2, "")
+    assert "is no text in UTF-8" in err
+
+
 def on_terminal(grid: str, *, height: int, **options: Any) -> str:
     """All that the terminal was sent."""
     screen = io.StringIO()
@@ -127,6 +139,19 @@ def test_a_terminal_sees_candidates_shrink(capsys: pytest.CaptureFixture[str]) -
     assert "there are several solutions" in sent
     assert "\x1b[?25h" in sent, "the cursor is back"
     assert len(read(capsys.readouterr().out)) == 9
+
+
+def test_what_search_has_decided_is_not_drawn_as_the_models_choice(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    on_terminal(HARD, height=24)
+    drawn = capsys.readouterr().out
+    assert GREEN in drawn
+    assert CYAN not in drawn
+    on_terminal(SIX, height=24, max_passes=1)
+    assert CYAN in capsys.readouterr().out
 
 
 def test_a_low_terminal_sees_how_many_candidates_there_are() -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
+import pytest
+
 from constrain.errors import (
     ConstrainError,
     LimitError,
@@ -10,6 +15,8 @@ from constrain.errors import (
     UnsupportedError,
     VocabularyError,
 )
+from constrain.relations import AllDifferent
+from constrain.solving import Conflict
 
 
 def test_a_fault_in_a_text_is_drawn_with_a_caret() -> None:
@@ -23,6 +30,21 @@ def test_a_fault_in_a_schema_has_a_pointer() -> None:
     assert str(SpecError("bad", pointer="")) == "bad (at the root)"
     assert SpecError("bad").line is None
     assert SpecError("bad").column is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SpecError("bad", source="ab", position=1, pointer="/a", keyword="b", hint="good"),
+        UnsatisfiableError("no", needed=3, available=2),
+        LimitError("too many", limit=1, given=2, hint="fewer"),
+        Conflict((AllDifferent("a", "b"),), minimal=True),
+    ],
+)
+def test_copies_have_the_same_data(error: ConstrainError) -> None:
+    for same in (copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):
+        assert type(same) is type(error)
+        assert (str(same), same.args, vars(same)) == (str(error), error.args, vars(error))
 
 
 def test_the_hierarchy() -> None:

@@ -68,6 +68,33 @@ def test_a_depth_that_is_not_needed() -> None:
     assert Grammar('start: start "+" start | "a"', max_depth=3).max_depth is None
 
 
+PROGRAM = r"""
+start: statement*
+statement: "let" NAME "=" sum ";" | "while" sum block | "if" sum block ["else" block]
+block: "{" statement* "}"
+sum: sum ("+" | "<") value | value
+value: NAME | /\d+/ | "(" sum ")"
+NAME: /[a-z_]\w*/
+%import common.WS
+%ignore WS
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "let y = (1 + (x)); if x { let y = (1); } else { }",
+        "while (x < 1) { if x { let x = 2; } } let y = x;",
+        "while x { let x = 2; } }",
+        "if x { let y = 1 }",
+    ],
+)
+def test_large_terminals_leave_room_for_nesting(text: str) -> None:
+    grammar = Grammar(PROGRAM)
+    assert grammar.max_depth == 2
+    assert grammar.accepts(text) == accepts(PROGRAM, text)
+
+
 def test_another_start_and_unused_rules() -> None:
     grammar = Grammar('start: "a"\nother: "b" unused?\nunused: unused "c" | "d"', start="other")
     assert [grammar.accepts(text) for text in ("a", "b", "bdcc")] == [False, True, True]
@@ -196,6 +223,10 @@ def test_limits_are_named() -> None:
     with pytest.raises(LimitError, match=r"nested \d+ deep") as caught:
         Grammar('start: /a{1,3000}/ | "(" start ")" | "[" start "]" start', max_depth=20).accepts("a")
     assert caught.value.limit == 100_000
+    with pytest.raises(LimitError, match=r"^the grammar needs more than 100,000"):
+        Grammar('start: "a"~1000000').accepts("a")
+    with pytest.raises(LimitError, match=r"^WIDE: the pattern needs more than 100,000"):
+        Grammar("start: WIDE\nWIDE: /\\w{500}/").accepts("a")
 
 
 def test_all_texts_nest_too_deep() -> None:

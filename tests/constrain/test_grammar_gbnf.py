@@ -56,6 +56,18 @@ def test_json_as_llama_cpp_users_write_it() -> None:
     assert not grammar.accepts('{"a":  1}')
 
 
+def test_names_with_underscores_as_vllm_users_write_them() -> None:
+    grammar = Grammar.from_gbnf("""
+        root ::= select_statement
+
+        select_statement ::= "SELECT " column_name " FROM " table_name
+        column_name ::= "a" | "b"
+        table_name ::= "t_" [0-9]+
+    """)
+    assert grammar.accepts("SELECT b FROM t_12")
+    assert not grammar.accepts("SELECT c FROM t_12")
+
+
 def test_another_root() -> None:
     grammar = Grammar.from_gbnf('root ::= "a"\nother ::= "b" root', root="other", max_depth=2)
     assert grammar.accepts("ba")

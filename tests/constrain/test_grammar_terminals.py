@@ -49,6 +49,9 @@ CASES = {
     "what is ignored decides late": ('start: "a" "xxz" "b"?\n%ignore /x(xy)?/', "abxyz", 6),
     "terminals like what is ignored": ('start: ("a" "x")* X\nX: /x|xx/\n%ignore X', "ax", 6),
     "lazy texts are ignored": ('start: "a" "*" "b"\n%ignore /<.*?>/', "a*b<>", 6),
+    "other quotes": ('start: A\nA: "\'" _STRING_ESC_INNER "\'"\n%import common._STRING_ESC_INNER', "'\\\na", 6),
+    "quotes of two": ("start: A\nA: \"''\" _STRING_ESC_INNER \"''\"\n%import common._STRING_ESC_INNER", "'\\a", 7),
+    "no escapes": ("start: A\nA: \"''\" _STRING_INNER \"''\"\n%import common._STRING_INNER", "'\\\na", 6),
     "ignored around nothing": ('start: "a"* | b\nb: b "b" |\n%ignore /x+?y/', "abxy", 5),
 }
 

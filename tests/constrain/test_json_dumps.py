@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from constrain.algebra import either, joined
 from constrain.errors import SpecError
-from constrain.specs import JsonSchema
+from constrain.specs import Choice, JsonSchema
 from tests.constrain.json_judge import verdict_of
 
 DRAFT4 = "http://json-schema.org/draft-04/schema#"
@@ -65,3 +67,15 @@ def test_a_float_may_be_written_as_an_integer_where_only_that_is_sure_to_be_a_mu
 def test_what_is_no_number_is_not_written(schema: Any, value: Any) -> None:
     with pytest.raises(SpecError, match="not a value"):
         JsonSchema(schema).dumps(value)
+
+
+@pytest.mark.parametrize("schema", [True, {"type": "string"}, {"enum": ["a", 1]}, {"items": INTEGER}], ids=str)
+@pytest.mark.parametrize("value", [{1}, object(), b"a", 1j, Decimal("1.5"), [{1}]], ids=repr)
+def test_what_json_does_not_know_is_not_written(schema: Any, value: Any) -> None:
+    with pytest.raises(SpecError, match="is not a value that the schema allows"):
+        JsonSchema(schema).dumps(value)
+
+
+def test_another_alternative_writes_what_json_does_not_know() -> None:
+    spec = either({"enum": ["a", 1]}, joined(Choice(["b"]), Choice(["c"])))
+    assert spec.dumps(("b", "c")) == "bc"

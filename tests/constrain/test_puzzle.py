@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import constrain
-from constrain.errors import SpecError, UnsupportedError
-from constrain.puzzle import Puzzle
+from constrain.errors import LimitError, SpecError, UnsupportedError
+from constrain.puzzle import MAX_VALUES, Puzzle
 from constrain.relations import AllDifferent, Count, Equal, Less, Linear, Relation, Rule, Sum, Table, Value
 from constrain.specs import Choice, Regex, Spec
 from constrain.template import Template
@@ -138,13 +138,29 @@ DIGITS: dict[str, Any] = {"a": [1, 2], "b": [1, 2]}
         ("{a}{b}", DIGITS | {"a": ["\ud800"]}, [], {}, "cannot stand for"),
         ("{a}{b}", DIGITS | {"a": {1: 1}}, [], {}, "1 cannot stand for 1, a value of 'a'"),
         ("{a}{b}", dict.fromkeys("ab", range(12)), [], {}, "the value of 'a' cannot be read back"),
+        ("\ud800{a}{b}", DIGITS, [], {}, "has a lone surrogate"),
+        ("{a}{b}", [("a", [1])], [], {}, "is no mapping"),
+        ("{a}{b}", DIGITS | {"a": 9}, [], {}, "9 are no values of 'a'"),
+        ("{a}{b}", DIGITS, Less("a", "b"), {}, "is no iterable"),
+        ("{a}{b}", DIGITS, [], [1, 2], "is no mapping"),
+        ("{a}{b}", DIGITS, [], {"a": [1]}, "[1] is no value of 'a'"),
     ],
 )
 def test_what_has_no_meaning_is_refused_by_name(
     layout: Any, domains: dict[str, Any], rules: list[Any], given: dict[str, Value], message: str
 ) -> None:
-    with pytest.raises(SpecError, match=message):
+    with pytest.raises(SpecError) as caught:
         Puzzle(layout, domains, rules, given)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("domain", [itertools.count(), range(10**30), range(MAX_VALUES + 1)])
+def test_a_variable_with_too_many_values_is_refused(domain: Any) -> None:
+    with pytest.raises(LimitError, match="'a' has more than 100,000 values") as caught:
+        Puzzle("{a}", {"a": domain})
+    assert caught.value.limit == MAX_VALUES
+    with pytest.raises(LimitError, match="more than 100,000 values"):
+        Puzzle.grid(domain, (1, 1))
 
 
 def test_layouts_have_no_sections() -> None:
@@ -226,16 +242,31 @@ def test_a_puzzle_is_no_part_of_another_specification(build: Callable[[Puzzle], 
         build(Puzzle("{a}{b}", DIGITS))
 
 
+@pytest.mark.parametrize("separator", ["{", "}}", "[?", '"', '{"a"}', "+]"])
+def test_any_text_may_stand_between_the_cells_of_a_grid(separator: str) -> None:
+    grid = Puzzle.grid([1, 2], (1, 2), separator=separator)
+    assert grid.parse(f"1{separator}2") == {"r1c1": 1, "r1c2": 2}
+
+
+@pytest.mark.parametrize("shape", [3, (0, 2), (2, -1), (1, 2, 3), (1.0, 2), None])
+def test_a_grid_has_rows_and_columns(shape: Any) -> None:
+    with pytest.raises(SpecError, match="is no shape of a grid"):
+        Puzzle.grid([1], shape)
+
+
 def test_a_grid_has_a_line_per_row_and_cells_by_name() -> None:
     assert Puzzle.cells(2, 3) == [["r1c1", "r1c2", "r1c3"], ["r2c1", "r2c2", "r2c3"]]
     grid = Puzzle.grid(range(1, 4), (2, 3), given=[[3, None, None], [None, None, 1]])
     assert grid.given == {"r1c1": 3, "r2c3": 1}
     assert grid.accepts("312\n221")
+    assert repr(grid) == "<puzzle of 6 variables, 2 given, and 0 rules>"
     wide = Puzzle.grid([1, 10], (1, 2), given={"r1c1": 10})
     assert wide.parse("10  1") == {"r1c1": 10, "r1c2": 1}
     assert Puzzle.grid({0: ".", 1: "Q"}, (1, 2), separator="{}").accepts("Q{}.")
     with pytest.raises(SpecError, match="rows of 2, 2 cells, not 1 rows of 2"):
         Puzzle.grid([1, 2], (1, 2), given=[[1, None], [None, None]])
+    with pytest.raises(SpecError, match="is no grid of givens"):
+        Puzzle.grid([1, 2], (1, 2), given=[1, None])
     with pytest.raises(SpecError, match="the variable 'r1c1' has no values"):
         Puzzle.grid([], (1, 2))
 

@@ -92,7 +92,7 @@ def test_texts_that_spell_integers_count_as_these(value: str | int, counts: int)
     assert number(value) == counts
 
 
-@pytest.mark.parametrize("text", ["", "x", "1.0", "1_000", " 1", "１", "--1"])
+@pytest.mark.parametrize("text", ["", "x", "1.0", "1_000", " 1", "１", "--1", "9" * 5000])
 def test_other_texts_count_nothing(text: str) -> None:
     with pytest.raises(SpecError, match="is no integer"):
         number(text)
@@ -148,3 +148,18 @@ def test_sequences_need_a_language_that_an_automaton_decides() -> None:
     assert spec.residual
     with pytest.raises(UnsupportedError, match="not decided by its automaton alone"):
         InSequence(["a"], spec)
+
+
+@pytest.mark.parametrize(
+    ("predicate", "message"),
+    [
+        (lambda a, b: a // b, r"ZeroDivisionError\(.*\) for \(1, 0\), when asked whether a is a multiple of b"),
+        (lambda a: True, r"TypeError\(.*\) for \(1, 0\)"),
+        (lambda a, b: range(a - 2, b)[9], r"IndexError\(.*\) for \(1, 0\)"),
+    ],
+)
+def test_what_a_predicate_raises_is_told_with_the_values(predicate: Callable[..., bool], message: str) -> None:
+    rule = Relation(predicate, ["a", "b"], label="a is a multiple of b")
+    with pytest.raises(SpecError, match=message) as caught:
+        Problem({"a": (0, 1), "b": (0, 1)}, (rule,)).violations({"a": 1, "b": 0})
+    assert caught.value.__cause__ is not None

@@ -92,11 +92,45 @@ NESTED = Joined((Tagged("<a>", joined(FreeText(), Tagged("<b>", FreeText(), ">")
         (NESTED, "<a><b>/>x//", True),
         (Tagged("<a>", NESTED.parts[0], ";"), "<a><a><b>>/;", True),
         (joined(FreeText("x"), Tagged("<", int, ">")), "x<1>", False),
+        (joined(maybe(Tagged("<a>", int, ";")), FreeText()), "<a>", False),
+        (joined(maybe(Tagged("<a>", int, ";")), FreeText()), "<a>1;x<b>", True),
+        (joined(maybe(Tagged("<a>", int, ";")), maybe(Choice(["x"])), FreeText()), "x<a>", False),
+        (joined(repetition(Tagged("<a>", int, ";"), 2, 2), FreeText()), "<a>1;<a>2;<a>", True),
+        (joined(maybe(either(Tagged("<a>", int, ";"), Tagged("<b>", int, ";"))), FreeText()), "<b>", False),
+        (joined(either(Tagged("<a>", int, ";"), Choice([""])), FreeText()), "<a>", False),
+        (joined(repetition(joined(FreeText(), Tagged("<a>", int, ";"))), FreeText()), "x<a>1;y<a>", False),
+        (joined(repetition(joined(Choice(["x"]), Tagged("<a>", int, ";"))), FreeText()), "x<a>1;x<a>", False),
+        (joined(maybe(joined(Choice(["x"]), maybe(Tagged("<a>", int, ";")))), FreeText()), "xy<a>", False),
+        (joined(maybe(Tagged("<a>", int, ";")), Tagged("<b>", int, ";"), FreeText()), "<b>1;<a>", True),
+        (joined(maybe(Tagged("<a>", int, ";")), both(FreeText(), Text(chars=4))), "<a>1", False),
+        (joined(maybe(Tagged("<a>", int, ";")), repetition(joined(FreeText(), Choice(["!"])))), "x!<a>!", False),
+        (joined(joined(maybe(Tagged("<a>", int, ";")), Choice(["!"])), FreeText()), "!<a>", True),
+        (repetition(joined(Tagged("<a>", int, ";"), FreeText())), "<a>1;x<a>2;y", True),
+        (repetition(joined(Tagged("<a>", int, ";"), FreeText())), "<a>1;x<a>y", False),
         (joined(Regex(".*"), Tagged("<", int, ">")), "<<1>", True),
     ],
 )  # fmt: skip
 def test_free_text_stops_where_a_tag_may_begin(spec: Any, text: str, accepted: bool) -> None:
     assert spec.accepts(text) == accepted
+
+
+THOUGHT, CALL = Tagged("<think>", FreeText(), "</think>"), Tagged("<call>", int, "</call>")
+
+
+@pytest.mark.parametrize(
+    ("spec", "value"),
+    [
+        (joined(maybe(THOUGHT), FreeText()), ("so", "yes")),
+        (joined(maybe(THOUGHT), FreeText()), (None, "yes")),
+        (joined(maybe(THOUGHT), FreeText(), maybe(CALL), FreeText()), ("so", "yes", 1, "")),
+        (joined(FreeText(), repetition(CALL, 1), FreeText()), ("a", [1, 2], "b")),
+        (joined(maybe(THOUGHT), repetition(joined(FreeText(), CALL)), FreeText()), ("so", [("a", 1), ("", 2)], "b")),
+        (repetition(joined(CALL, FreeText())), [(1, "a"), (2, ""), (3, "b")]),
+    ],
+    ids=str,
+)
+def test_tags_that_may_be_missing_or_recur_are_read_wherever_they_stand(spec: Any, value: Any) -> None:
+    assert spec.parse(spec.dumps(value)) == value
 
 
 def test_checks_on_the_text_are_those_of_what_is_tagged() -> None:
@@ -116,6 +150,8 @@ def test_tags_are_texts() -> None:
     assert FreeText().dumps("é") == "é"
     with pytest.raises(SpecError, match="does not satisfy free text without 'x'"):
         FreeText("x").dumps("x")
+    with pytest.raises(SpecError, match="5 are no tags"):
+        FreeText(5)  # type: ignore[arg-type]
     for make in (lambda: FreeText([""]), lambda: Tagged("", int, "x"), lambda: Tagged("x", int, None)):
         with pytest.raises(SpecError, match="a tag is a text of at least one character"):
             make()
@@ -281,6 +317,8 @@ def by_position(x: int, /) -> None: ...
 @pytest.mark.parametrize(
     ("tools", "message"),
     [
+        (stop, "a list of tools is needed, not <function stop"),
+        (SEARCH, "a list of tools is needed, not {"),
         ([], "a tool call needs at least one tool"),
         ([lambda x: x], "<lambda> is a function without a name"),
         ([no_annotation], "the parameter 'y' of 'no_annotation' is not annotated"),

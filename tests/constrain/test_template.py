@@ -316,6 +316,34 @@ def test_forms_have_limits() -> None:
         _ = Template("{x}" + "-" * 5_000 + "{x}", x=Regex("[a-z]{2}")).automaton
 
 
+@pytest.mark.parametrize(
+    ("source", "spec", "value", "text"),
+    [
+        ("<{x}>", int | None, None, "<null>"),
+        ("<{x}>", int | None, 3, "<3>"),
+        ("<{x}>", Choice(["a"]).optional(), None, "<>"),
+        ("<[? {x}?]>", int | None, None, "<>"),
+        ("[*<{x}>*]", int | None, [1, None], "<1><null>"),
+        ("[*<[?{x}?]>*]", int | None, [1, None], "<1><>"),
+    ],
+)
+def test_none_is_written_where_it_is_a_value(source: str, spec: Any, value: Any, text: str) -> None:
+    form = Template(source, x=spec)
+    assert form.dumps({"x": value}) == text
+    assert form.parse(text) == {"x": value}
+
+
+def test_no_text_of_strings_stands_for_none() -> None:
+    with pytest.raises(SpecError, match="no value is given for the hole 'x'"):
+        Template("<{x}>", x=Regex("[A-Za-z]+")).dumps({"x": None})
+
+
+def test_sections_nest_so_deep_and_no_deeper() -> None:
+    assert Template("[?" * 50 + "{x}" + "?]" * 50, x=int).parse("1") == {"x": 1}
+    with pytest.raises(LimitError, match="nested more than 50 deep"):
+        Template("[?" * 51 + "{x}" + "?]" * 51, x=int)
+
+
 def test_what_does_not_fit_is_not_written() -> None:
     form = Template("{a}[? {b}{c}?][*,{d}{e}*]", a=int, b=int, c=Choice(["!"]), d=int, e=Choice(["?"]))
     good = {"a": 1, "b": 2, "c": "!", "d": [3, 4], "e": ["?", "?"]}
