@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,30 +139,46 @@ def _language(spec: Spec) -> tuple[str, ...]:
     return spec.automaton.fingerprint, *(limit.fingerprint for limit in limits_of(spec))
 
 
-_lock = threading.Lock()
 _lifted: Recent[tuple[str, ...], TokenAutomaton] = Recent(_CACHE_BYTES, lambda tokens: tokens.bytes)
+_lifting: WeakValueDictionary[tuple[str, ...], threading.Lock] = WeakValueDictionary()
 _vocabularies: WeakKeyDictionary[Any, Vocabulary] = WeakKeyDictionary()
+_lock = threading.Lock()  # of `_lifting`
+_reading = threading.Lock()  # of tokenizers, one after the other
 
 
 def compile(spec: Any, tokenizer: Any) -> Constraint:
     """`spec` (anything `as_spec` takes) over the vocabulary of `tokenizer` (or a `Vocabulary`), cached.
 
+    Safe in threads. Those that ask for one language over one vocabulary at once get one token automaton, for which they
+    wait, and the byte automaton of a spec that none of them has read before may be computed by each.
+
     Raises `UnsatisfiableError` when no text satisfies the spec or the vocabulary cannot spell one, and the errors of
     the spec and of `Vocabulary.from_tokenizer`.
     """
     spec, vocabulary = as_spec(spec), as_vocabulary(tokenizer)
-    key = (*_language(spec), vocabulary.fingerprint)
-    tokens = _lifted.get(key)
-    if tokens is None:
-        limits = limits_of(spec)
-        tokens = lift_windows(limits, vocabulary) if limits else lift(spec.automaton, vocabulary)
-        tokens = _lifted.add(key, tokens)
+    tokens = _token_automaton(spec, vocabulary)
     if int(tokens.distance[0]) == UNREACHABLE:
         raise UnsatisfiableError(
             f"this vocabulary's tokens cannot spell any text of {spec.describe()}",
             hint="it lacks tokens for bytes that every text needs",
         )
     return Constraint(spec, vocabulary, tokens)
+
+
+def _token_automaton(spec: Spec, vocabulary: Vocabulary) -> TokenAutomaton:
+    key = (*_language(spec), vocabulary.fingerprint)
+    tokens = _lifted.get(key)
+    if tokens is not None:
+        return tokens
+    with _lock:
+        turn = _lifting.setdefault(key, threading.Lock())
+    with turn:
+        tokens = _lifted.get(key)
+        if tokens is None:
+            limits = limits_of(spec)
+            tokens = lift_windows(limits, vocabulary) if limits else lift(spec.automaton, vocabulary)
+            tokens = _lifted.add(key, tokens)
+    return tokens
 
 
 def as_vocabulary(tokenizer: Any) -> Vocabulary:
@@ -172,12 +188,12 @@ def as_vocabulary(tokenizer: Any) -> Vocabulary:
     if tokenizer is None:
         raise VocabularyError("compiling needs a tokenizer or a Vocabulary", hint="pass model.tokenizer")
     try:
-        with _lock:
-            known = _vocabularies.get(tokenizer)
+        known = _vocabularies.get(tokenizer)
     except TypeError:  # a bare `tokenizers.Tokenizer` takes no weak references, so it is read each time
         return Vocabulary.from_tokenizer(tokenizer)
     if known is None:
-        known = Vocabulary.from_tokenizer(tokenizer)
-        with _lock:
-            _vocabularies[tokenizer] = known
+        with _reading:
+            known = _vocabularies.get(tokenizer)
+            if known is None:
+                known = _vocabularies[tokenizer] = Vocabulary.from_tokenizer(tokenizer)
     return known

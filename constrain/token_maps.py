@@ -17,6 +17,7 @@ from constrain.letters import Reading
 __all__ = ["Maps", "token_maps"]
 
 _UNKNOWN = -1
+_TARGET = np.int64(0xFFFFFFFF)
 _BATCH = 1 << 21  # pairs composed at once: some 100 MB of temporaries
 
 
@@ -92,21 +93,21 @@ class _MapBook:
         self.unusual = np.zeros((len(self.unusual_in), 2), np.uint64)
         self.unusual[:, 1] = np.bitwise_or.reduce(self.unusual_in[:, states], axis=1)
         self.offsets = np.array([0, 0, len(states)], np.int64)
-        self.source = self.target = states  # with room for more behind `offsets[-1]`
-        self.number = {b"": 0, _packed(states, states).tobytes(): 1}
+        self.pairs = _packed(states, states)  # with room for more behind `offsets[-1]`
+        self.number = {b"": 0, self.pairs.tobytes(): 1}
         self.composed = np.full(64 * self.classes, _UNKNOWN, np.int32)
         self.composed[: self.classes] = 0
 
     def composition(self, key: NDArray[np.int32]) -> NDArray[np.int32]:
         """The numbers of all the "m, then c" whose keys are given."""
         found = np.take(self.composed, key)
-        unknown = key[found == _UNKNOWN]
+        unknown = np.flatnonzero(found == _UNKNOWN)
         if len(unknown):
-            alike = self.representative(unknown)
+            missing = key[unknown]
+            alike = self.representative(missing)
             needed = np.unique(alike)
             self.compose(needed[self.composed[needed] == _UNKNOWN])
-            self.composed[unknown] = self.composed[alike]
-            found = np.take(self.composed, key)
+            self.composed[missing] = found[unknown] = self.composed[alike]
         return found
 
     def representative(self, key: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -126,15 +127,16 @@ class _MapBook:
     def _compose(self, keys: NDArray[np.int32]) -> None:
         first, letter = np.divmod(keys, self.classes)
         size = self.offsets[first + 1] - self.offsets[first]
-        before = slices(self.offsets, first)
-        cell = np.take(self.target, before).astype(np.int64)
+        pair = np.take(self.pairs, slices(self.offsets, first))
+        cell = pair & _TARGET
         cell *= self.classes
         cell += np.repeat(letter, size)
         reached = np.take(self.successor, cell)
         exists = np.flatnonzero(reached >= 0)
         ends = np.searchsorted(exists, np.cumsum(size))
-        source, target = np.take(self.source, before[exists]), reached[exists]
-        pairs = _packed(source, target)
+        pairs = np.take(pair, exists)
+        pairs &= ~_TARGET
+        pairs |= np.take(reached, exists)
         data = pairs.tobytes()
         known, number = len(self.number), self.number
         fresh: list[int] = []
@@ -152,22 +154,19 @@ class _MapBook:
         self.composed[keys] = numbers
         if fresh:
             offsets = np.concatenate([[0], ends])
-            kept = slices(offsets, np.array(fresh))
-            self._append(source[kept], target[kept], np.diff(offsets)[fresh])
+            self._append(np.take(pairs, slices(offsets, np.array(fresh))), np.diff(offsets)[fresh])
 
-    def _append(self, source: NDArray[np.int32], target: NDArray[np.int32], size: Ints) -> None:
-        begin, end = int(self.offsets[-1]), int(self.offsets[-1]) + len(target)
-        if end > len(self.target):
-            room = np.empty(2 * end - begin, np.int32)
-            self.source = np.concatenate([self.source[:begin], room])
-            self.target = np.concatenate([self.target[:begin], room])
-        self.source[begin:end] = source
-        self.target[begin:end] = target
+    def _append(self, pairs: NDArray[np.int64], size: Ints) -> None:
+        begin, end = int(self.offsets[-1]), int(self.offsets[-1]) + len(pairs)
+        if end > len(self.pairs):
+            self.pairs = np.concatenate([self.pairs[:begin], np.empty(2 * end - begin, np.int64)])
+        self.pairs[begin:end] = pairs
+        target = pairs & _TARGET
         ends = np.cumsum(size)
         self.offsets = np.concatenate([self.offsets, begin + ends])
         starts = ends - size
-        self.loops = np.append(self.loops, np.bitwise_and.reduceat(self.loops_in[target], starts))
-        unusual = [np.bitwise_or.reduceat(word[target], starts) for word in self.unusual_in]
+        self.loops = np.append(self.loops, np.bitwise_and.reduceat(np.take(self.loops_in, target), starts))
+        unusual = [np.bitwise_or.reduceat(np.take(word, target), starts) for word in self.unusual_in]
         self.unusual = np.column_stack([self.unusual, unusual])
 
     def used(self, numbers: NDArray[np.int32]) -> tuple[NDArray[np.int32], Ints, NDArray[np.int64]]:
@@ -177,8 +176,7 @@ class _MapBook:
         maps = np.flatnonzero(is_used)
         renumbered = (np.cumsum(is_used) - 1).astype(np.int32)
         offsets = np.concatenate([[0], np.cumsum(np.diff(self.offsets)[maps])])
-        kept = slices(self.offsets, maps)
-        return renumbered[numbers], offsets, _packed(self.source[kept], self.target[kept])
+        return renumbered[numbers], offsets, np.take(self.pairs, slices(self.offsets, maps))
 
 
 def _packed(source: NDArray[np.int32], target: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -9,6 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from constrain.compressed_rows import distinct
+
 __all__ = ["GROUPS", "Trie"]
 
 
@@ -83,8 +85,8 @@ class Trie:
         return below
 
     @cached_property
-    def begin(self) -> NDArray[np.int64]:
-        """int64 `[N + 1]`: how many tokens come before all those that begin with the node's prefix, in `sequence`.
+    def begin(self) -> NDArray[np.int32]:
+        """int32 `[N + 1]`: how many tokens come before all those that begin with the node's prefix, in `sequence`.
 
         These are next to one another, first the ones that end here, then those of the first child. The last entry is
         how many tokens have bytes.
@@ -101,12 +103,12 @@ class Trie:
             parent = self.parent[begin:end]
             before = np.cumsum(size[begin:end]) - size[begin:end]
             place[begin:end] = place[parent] + ending[parent] + before - before[self.first_child[parent] - begin]
-        return place
+        return place.astype(np.int32)
 
     @cached_property
-    def sequence(self) -> NDArray[np.int64]:
-        """int64: the tokens that have bytes, in the order of their bytes."""
-        tokens = np.flatnonzero(self.node_of_token >= 0)
+    def sequence(self) -> NDArray[np.int32]:
+        """int32: the tokens that have bytes, in the order of their bytes."""
+        tokens = np.flatnonzero(self.node_of_token >= 0).astype(np.int32)
         return tokens[np.argsort(self.begin[self.node_of_token[tokens]], kind="stable")]
 
     @cached_property
@@ -123,8 +125,9 @@ class Trie:
         At depth d a token that is longer than d moves from its node to the child under its byte d. The distinct
         pairs (node, byte), in order, are exactly the nodes of depth d + 1.
         """
-        length = np.fromiter((len(token) if token else 0 for token in tokens), np.int64, len(tokens))
-        data = np.frombuffer(b"".join(token for token in tokens if token), np.uint8)
+        spelled = [token or b"" for token in tokens]
+        length = np.fromiter(map(len, spelled), np.int64, len(spelled))
+        data = np.frombuffer(b"".join(spelled), np.uint8)
         start = np.cumsum(length) - length
         node = np.where(length > 0, 0, -1)
         parents = [np.array([-1])]
@@ -133,11 +136,12 @@ class Trie:
         alive = np.flatnonzero(length)
         while len(alive):
             depth = len(level) - 2
-            edges, child = np.unique(node[alive] * 256 + data[start[alive] + depth], return_inverse=True)
+            edge = (node[alive] - level[-2]) * 256 + data[start[alive] + depth]
+            first, child = distinct(edge, 256 * (level[-1] - level[-2]))
             node[alive] = level[-1] + child
-            parents.append(edges // 256)
-            labels.append(edges % 256)
-            level.append(level[-1] + len(edges))
+            parents.append(level[-2] + edge[first] // 256)
+            labels.append(edge[first] % 256)
+            level.append(level[-1] + len(first))
             alive = alive[length[alive] > depth + 1]
 
         parent = np.concatenate(parents)

@@ -6,20 +6,25 @@ import binascii
 import hashlib
 import json
 import operator
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from constrain.errors import VocabularyError
+from constrain.table_cache import kept_trie
 from constrain.tokenizer import TURN_ENDERS, read_tokenizer
 from constrain.trie import Trie
 
 __all__ = ["Trie", "Vocabulary"]
+
+_LEAST_KEPT: Final = 1 << 14  # ids: a trie of fewer is built in the time that it takes to find a file
+_building = threading.RLock()
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -81,6 +86,7 @@ class Vocabulary:
         object.__setattr__(self, "end_of_turn", ends)
         object.__setattr__(self, "size", size)
         object.__setattr__(self, "normalization", tuple(normalization))
+        object.__setattr__(self, "_tries", {})
 
     @classmethod
     def from_tokenizer(
@@ -163,29 +169,44 @@ class Vocabulary:
     @cached_property
     def allowed(self) -> NDArray[np.int32]:
         """The ids that have bytes, ascending; end-of-turn ids are not among them."""
-        ids = np.flatnonzero(self.trie.node_of_token >= 0).astype(np.int32)
+        ids = np.array([i for i, token in enumerate(self.tokens) if token], np.int32)
         ids.setflags(write=False)
         return ids
 
-    @cached_property
+    @property
     def trie(self) -> Trie:
-        """The byte trie over all the tokens that have bytes."""
-        return Trie.build(self.tokens)
+        """The byte trie over all the tokens that have bytes. Of large vocabularies it is kept, see `table_cache`."""
+        return self._trie("bytes", lambda: self.tokens)
 
-    @cached_property
+    @property
     def letter_trie(self) -> Trie:
-        """The trie over the same tokens in the coarser letters of `constrain.letters`."""
+        """The trie over the same tokens in the coarser letters of `constrain.letters`, kept likewise."""
         from constrain.letters import in_letters
 
-        return Trie.build([token and in_letters(token) for token in self.tokens])
+        return self._trie("letters", lambda: [token and in_letters(token) for token in self.tokens])
+
+    def _trie(self, alphabet: str, spelled: Callable[[], Sequence[bytes | None]]) -> Trie:
+        tries: dict[str, Trie] = vars(self)["_tries"]
+        if alphabet not in tries:
+            with _building:
+                if alphabet not in tries:
+
+                    def build() -> Trie:
+                        return Trie.build(spelled())
+
+                    is_small = self.size < _LEAST_KEPT
+                    tries[alphabet] = build() if is_small else kept_trie(f"{self.fingerprint}.{alphabet}", build)
+        return tries[alphabet]
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 in hex over size, end-of-turn ids and the bytes of every id: equal for equal vocabularies."""
-        lengths = np.fromiter((-1 if token is None else len(token) for token in self.tokens), "<i4", self.size)
+        spelled = [token or b"" for token in self.tokens]
+        lengths = np.fromiter(map(len, spelled), "<i4", self.size)
+        lengths[lengths == 0] = -1
         digest = hashlib.sha256(json.dumps([self.size, self.end_of_turn]).encode())
         digest.update(lengths.tobytes())
-        digest.update(b"".join(token for token in self.tokens if token))
+        digest.update(b"".join(spelled))
         return digest.hexdigest()
 
     def __len__(self) -> int:

@@ -57,7 +57,10 @@ def test_step_prints_one_ratio_as_json_and_parts_as_a_table() -> None:
 
 def test_compile_compares_both_sides_in_speed_size_and_verdicts() -> None:
     small = ("--schemas", "optional", "--size", "1500", "--repeats", "1", "--varied", "0")
-    row = json.loads(run(compile.main, *small, "--json").stdout)["schemas"]["optional"]
+    result = json.loads(run(compile.main, *small, "--json").stdout)
+    assert result["vocabulary"]["size"] == 1500
+    assert all(seconds > 0 for seconds in result["vocabulary"]["constrain"].values())
+    row = result["schemas"]["optional"]
     assert row["ratio"] == pytest.approx(row["constrain"]["total"] / row["outlines-core"]["total"])
     assert row["constrain"]["token edges"] > row["constrain"]["class edges"] > row["constrain"]["states"] > 0
     assert row["outlines-core"]["token edges"] > row["outlines-core"]["states"] > 0

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import itertools
 import json
+import threading
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -17,11 +19,13 @@ from constrain.constraint import Constraint, as_vocabulary, compile
 from constrain.errors import SpecError, UnsatisfiableError, VocabularyError
 from constrain.recent import Recent
 from constrain.specs import Choice, JsonSchema, Regex, as_spec
-from constrain.token_automaton import lift
+from constrain.token_automaton import TokenAutomaton, lift
 from constrain.vocabulary import Vocabulary
 from tests.tokenizers import fast, small_tokenizer
 
 AB = Vocabulary([b"a", b"b", b"ab", None], [3])
+BYTES = Vocabulary([*(bytes([byte]) for byte in range(256)), None], [256])
+LINKS = ("source", "target", "bundle", "owner", "member")
 WORDS = [bytes(word) for length in range(6) for word in itertools.product(b"ab", repeat=length)]
 constraint_module = importlib.import_module("constrain.constraint")  # `constrain.compile` is the function
 
@@ -77,6 +81,27 @@ def test_compiling_again_looks_up_what_was_compiled(monkeypatch: pytest.MonkeyPa
     assert counted.call_count == 3, "one by one, since one alone is larger than the limit"
 
 
+def test_threads_that_compile_the_same_share_what_one_of_them_lifts(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Mock(wraps=lift)
+    monkeypatch.setattr(constraint_module, "lift", counted)
+    monkeypatch.setattr(constraint_module, "_lifted", Recent(1 << 30, lambda tokens: tokens.bytes))
+    specs = [{"type": "object", "properties": {f"p{n}": {"type": "integer"}}} for n in range(5)]
+    barrier = threading.Barrier(8)
+
+    def run(_: int) -> list[TokenAutomaton]:
+        barrier.wait(60)
+        return [compile(spec, BYTES).tokens for spec in specs]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(run, range(8)))
+    assert counted.call_count == len(specs)
+    for n, spec in enumerate(specs):
+        assert {id(each[n]) for each in found} == {id(compile(spec, BYTES).tokens)}
+        alone = lift(as_spec(spec).automaton, BYTES)
+        assert np.array_equal(found[0][n].class_of, alone.class_of)
+        assert all(np.array_equal(getattr(found[0][n].links, name), getattr(alone.links, name)) for name in LINKS)
+
+
 def test_a_state_is_singular_when_one_text_can_follow() -> None:
     constraint = compile(Regex("a(b{3}|ab)|b(a|b)"), AB)
     automaton = constraint.spec.automaton
@@ -90,6 +115,15 @@ def test_a_state_is_singular_when_one_text_can_follow() -> None:
 def test_a_tokenizer_is_read_once() -> None:
     tokenizer = fast(small_tokenizer("gpt2"))
     assert as_vocabulary(tokenizer) is as_vocabulary(tokenizer)
+
+
+def test_threads_read_a_tokenizer_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Mock(wraps=Vocabulary.from_tokenizer)
+    monkeypatch.setattr(Vocabulary, "from_tokenizer", counted)
+    tokenizer = fast(small_tokenizer("gpt2"))
+    with ThreadPoolExecutor(8) as pool:
+        read = list(pool.map(lambda _: as_vocabulary(tokenizer), range(8)))
+    assert counted.call_count == len({id(each) for each in read}) == 1
 
 
 def test_a_bare_tokenizer_will_do() -> None:
