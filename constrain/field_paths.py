@@ -11,17 +11,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from constrain.errors import SpecError, UnsupportedError
+from constrain.json_keywords import DECIMAL
 
-__all__ = ["DECIMAL", "Field", "Path", "find_field", "is_many", "parse_path", "path_text"]
+__all__ = ["Field", "Path", "find_field", "is_many", "names_at", "parse_path", "path_text"]
 
 Path: TypeAlias = "tuple[str | None, ...]"
 """The names on the way; None is `*`."""
-
-DECIMAL: Final = "x-decimal"
-"""What `ruled_models` notes of numbers that are read as decimals."""
 
 _STEP = re.compile(r"(?:[^.\\]|\\.)+", re.DOTALL)
 _MAX_VARIANTS = 1_000
@@ -84,6 +82,19 @@ def find_field(schema: Any, path: Path) -> Field | None:
         default = defaults[0] if defaults else None
     notes = {name for each in places if isinstance(each, Mapping) for name in each if name.startswith("x-")}
     return Field(frozenset(_kinds(places)), optional, default, frozenset(notes))
+
+
+def names_at(schema: Any, path: Path) -> list[str]:
+    """What may come next where `path` leads nowhere: the names behind its longest part that leads to something."""
+    places = _variants(schema, [schema])
+    for step in path:
+        found = [child for each in places if isinstance(each, Mapping) for child in _children(each, step)]
+        if not found:
+            break
+        places = _variants(schema, found)
+    objects = [each for each in places if isinstance(each, Mapping)]
+    names = [path_text([name]) for each in objects for name in each.get("properties", ())]
+    return list(dict.fromkeys(names + ["*"] * any("items" in each for each in objects)))
 
 
 def _children(schema: Mapping[str, Any], step: str | None) -> Iterator[Any]:
@@ -154,7 +165,7 @@ def _kinds(schemas: Sequence[Any]) -> set[str]:
 def _narrowed(kind: str, schema: Mapping[str, Any]) -> str:
     if kind == "string" and schema.get("format") in _TEMPORAL:
         return str(schema["format"])
-    if kind == "number" and not schema.get(DECIMAL) and "multipleOf" not in schema:
+    if kind == "number" and DECIMAL not in schema and "multipleOf" not in schema:
         return "float"
     return kind
 

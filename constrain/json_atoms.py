@@ -20,6 +20,7 @@ __all__ = [
     "AtMost",
     "Containing",
     "CountFrom",
+    "Decimals",
     "Has",
     "HasFormat",
     "IsKind",
@@ -78,6 +79,18 @@ class Whole:
 @dataclass(frozen=True)
 class MultipleOf:
     divisor: Decimal
+
+
+@dataclass(frozen=True)
+class Decimals:
+    """The number has up to `max_digits` digits in all, `places` of them behind the point, and is a multiple of `step`;
+    None: nothing is asked. As pydantic counts: zeros at the end and before the point are none, and with both limits
+    there are at most `max_digits - places` before the point.
+    """
+
+    max_digits: int | None
+    places: int | None
+    step: Decimal | None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from constrain.json_atoms import Containing, HasFormat, ItemIs, ItemsAre, Matche
 from constrain.json_dialects import LEGACY
 from constrain.json_doubt import Doubts, Limits
 from constrain.json_formula import TRUE, Formula, all_of, atom, atoms, rewrite
-from constrain.json_keywords import ANNOTATIONS, KEYWORDS, active
+from constrain.json_keywords import ANNOTATIONS, DECIMAL, KEYWORDS, active
 from constrain.json_references import Site, root_site
 from constrain.json_sites import IN_PLACE, PARTS, REFERENCES, applied, reachable
 
@@ -109,6 +109,8 @@ class _Table:
         if "$ref" in has and site.draft in LEGACY and keyword != "$ref":
             return "no effect beside $ref"
         known = KEYWORDS.get(keyword)
+        if keyword == DECIMAL and self.language.options.plain_integers:
+            return AUTOMATON
         if known is None:
             return "annotation" if keyword in ANNOTATIONS else "annotation: no keyword of JSON Schema"
         if not known.is_known(site.draft):

@@ -14,12 +14,17 @@ from typing import Any, Final, TypeAlias
 
 from constrain.errors import LimitError, SpecError, UnsupportedError
 
-__all__ = ["KEYWORDS", "TYPES", "active", "check_keywords", "check_size", "is_schema", "join"]
+__all__ = ["DECIMAL", "KEYWORDS", "TYPES", "active", "check_keywords", "check_size", "is_schema", "join"]
 
 MAX_VALUES = 100_000
 MAX_CHARACTERS = 1_000_000
 MAX_DEPTH = 256
 MAX_INTEGER_BITS = 4_096
+
+DECIMAL: Final = "x-decimal"
+"""A note that `python_types` writes: the number is read as a `Decimal`, with such limits as pydantic has for these. To
+any other schema it is a note like others.
+"""
 
 TYPES: Final = ("null", "boolean", "integer", "number", "string", "array", "object")
 

@@ -10,7 +10,7 @@ from operator import and_, or_
 
 from constrain.automaton import Automaton
 from constrain.expression import compile_expression, union
-from constrain.json_atoms import AtLeast, AtMost, MultipleOf, NumberAmong, Whole
+from constrain.json_atoms import AtLeast, AtMost, Decimals, MultipleOf, NumberAmong, Whole
 from constrain.json_formula import TRUE, Formula
 from constrain.json_numbers import (
     ANY_NUMBER,
@@ -21,6 +21,7 @@ from constrain.json_numbers import (
     one_of,
     unequal_to,
 )
+from constrain.number_decimals import decimals
 from constrain.number_texts import Form
 
 __all__ = ["number_language"]
@@ -101,6 +102,8 @@ def _literal(literal: Formula) -> Automaton:
             return not_whole(fraction=fraction)
         case MultipleOf(divisor), positive:
             return multiple_of(divisor) if positive else not_multiple_of(divisor)
+        case Decimals() as rule, positive:
+            return decimals(rule, negated=not positive)
         case NumberAmong(values), False:
             return unequal_to(values)
     raise AssertionError(literal)

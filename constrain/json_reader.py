@@ -8,6 +8,7 @@ is no recursion here, and recursion without parts is an error.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from constrain.errors import LimitError, SpecError
@@ -17,6 +18,7 @@ from constrain.json_atoms import (
     AtMost,
     Containing,
     CountFrom,
+    Decimals,
     Has,
     HasFormat,
     IsKind,
@@ -37,7 +39,7 @@ from constrain.json_atoms import (
     typed,
 )
 from constrain.json_formula import FALSE, TRUE, Formula, all_of, any_of, atom, exactly_one
-from constrain.json_keywords import active, check_keywords
+from constrain.json_keywords import DECIMAL, active, check_keywords
 from constrain.json_numbers import exact
 from constrain.json_patterns import pattern_content
 from constrain.json_references import Site
@@ -55,7 +57,7 @@ class Reader:
 
     `formats` says whether `format` asserts. Unless `open_objects`, a schema with `properties` that says nothing of
     additional members has none but those named in its place. `plain_integers` asks for what Python's types read:
-    integers written as such, and times without leap seconds.
+    integers written as such, times without leap seconds, and the limits of decimals.
     """
 
     def __init__(
@@ -130,6 +132,7 @@ class Reader:
                 yield self.formula(site.refer(keyword), inner)
         yield from self._types(site, has)
         yield from self._numbers(has)
+        yield from self._decimals(site.schema)
         yield from self._strings(site, has)
         yield from self._items(site, has)
         yield from self._members(site, has, inner)
@@ -211,6 +214,16 @@ class Reader:
                 yield typed("number", atom(bound(exact(has[other]), True)))
         if "multipleOf" in has:
             yield typed("number", atom(MultipleOf(exact(has["multipleOf"]))))
+
+    def _decimals(self, schema: Mapping[str, Any] | bool) -> Iterator[Formula]:
+        """What Python asks of decimals (see `python_types`), and no keyword says exactly."""
+        limits = schema.get(DECIMAL) if isinstance(schema, Mapping) else None
+        if self.plain_integers and isinstance(limits, Mapping):
+            step = limits.get("multiple_of")
+            rule = Decimals(
+                limits.get("max_digits"), limits.get("decimal_places"), None if step is None else Decimal(step)
+            )
+            yield typed("number", atom(rule))
 
     def _strings(self, site: Site, has: Mapping[str, Any]) -> Iterator[Formula]:
         if has.get("minLength"):

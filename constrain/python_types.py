@@ -19,7 +19,7 @@ from pydantic.json_schema import CoreSchemaOrFieldType, GenerateJsonSchema, Json
 from pydantic_core import core_schema, to_jsonable_python
 
 from constrain.errors import UnsupportedError
-from constrain.json_keywords import join
+from constrain.json_keywords import DECIMAL, join
 
 __all__ = ["Generator", "plain_value", "type_schema"]
 
@@ -28,7 +28,6 @@ _UNSAID: Final[Mapping[str, tuple[str, ...]]] = {
     "date": (*_BOUNDS, "now_op"),
     "time": _BOUNDS,
     "datetime": (*_BOUNDS, "now_op"),
-    "decimal": ("max_digits", "decimal_places"),
     "bytes": ("min_length", "max_length"),
 }
 """What pydantic checks of each kind of type, and its schema does not say. Lengths of bytes are said, in characters."""
@@ -44,6 +43,9 @@ _NARROW_FORMATS: Final = frozenset({
     "multi-host-uri", "name-email", "zoneinfo",
 })  # fmt: skip
 """pydantic's own formats, unknown to JSON Schema, that not every string has."""
+
+_ARITHMETIC: Final = 28
+"""The digits that Python calculates with: of numbers with more, pydantic finds no multiples."""
 
 _HINT = "annotate it with pydantic.WithJsonSchema and a schema that says it, or leave it out and check the value"
 
@@ -106,10 +108,11 @@ class Generator(GenerateJsonSchema):
         bounds: dict[str, Any] = {
             name: _number(value)
             for name, value in schema.items()
-            if name in (*_BOUNDS, "multiple_of") and isinstance(value, Decimal | int | float)
+            if name in _BOUNDS and isinstance(value, Decimal | int | float)
         }
         infinite = schema.get("allow_inf_nan", False)
-        return self.float_schema(core_schema.float_schema(**bounds, allow_inf_nan=infinite))
+        said = self.float_schema(core_schema.float_schema(**bounds, allow_inf_nan=infinite))
+        return said | _decimal_limits(schema.get("max_digits"), schema.get("decimal_places"), schema.get("multiple_of"))
 
     def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
         said = super().float_schema(schema)
@@ -127,6 +130,18 @@ class Generator(GenerateJsonSchema):
         if version := schema.get("version"):
             said["pattern"] = f"^.{{14}}{version}.{{4}}[89abAB]"
         return said
+
+
+def _decimal_limits(digits: int | None, places: int | None, step: Decimal | float | None) -> dict[str, Any]:
+    """What the schema of a decimal says of its digits. Multiples of integers are a matter of JSON schema, as far as
+    Python's arithmetic with decimals reaches.
+    """
+    if step is not None and step == int(step):
+        whole = _ARITHMETIC if digits is None else min(_ARITHMETIC, max(digits - (places or 0), 0))
+        return {"multipleOf": int(step), DECIMAL: {"max_digits": whole, "decimal_places": 0}}
+    limits = {"max_digits": digits, "decimal_places": places, "multiple_of": None if step is None else str(step)}
+    known = {name: value for name, value in limits.items() if value is not None}
+    return {DECIMAL: known} if known else {}
 
 
 def _unsaid(schema: Mapping[str, Any]) -> list[str]:

@@ -40,6 +40,11 @@ class Rulebook:
     def names(self) -> str:
         return "; ".join(each.describe() for each in self.rules)
 
+    def explained(self) -> list[str]:
+        """A line for each rule: what it says, and how it is enforced."""
+        how = {True: "in the automaton", False: "checked on the text, its fields solved for"}
+        return [f"  rule:           {each.describe()} ({how[isinstance(each.rule, Filled)]})" for each in self.rules]
+
     def fault(self, text: str, *, complete: bool) -> tuple[int, int] | None:
         """As `Spec.fault`. Of the beginning of a form nothing is known."""
         if isinstance(self.spec, Form) and not complete:
@@ -157,9 +162,8 @@ class Ruled(Spec):
         return f"{self.inner.describe()} where {self._book.names}"
 
     def explain(self) -> str:
-        """The same, and each rule."""
-        lines = [f"  rule:           {each.describe()}" for each in self._book.rules]
-        return "\n".join([super().explain(), *lines])
+        """The same, and each rule, with how it is enforced."""
+        return "\n".join([super().explain(), *self._book.explained()])
 
 
 def _carried(spec: Spec) -> list[tuple[Path, Rule]]:

@@ -12,13 +12,24 @@ that is not there):
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from constrain.errors import SpecError
 from constrain.field_paths import Path, is_many, path_text
-from constrain.relations import _COMPARE, AllDifferent, Count, Equal, Linear, Relation, Rule, Table
+from constrain.relations import (
+    _COMPARE,
+    AllDifferent,
+    Count,
+    Equal,
+    Linear,
+    Relation,
+    Rule,
+    Table,
+    _names,
+    _whole,
+)
 from constrain.ruled_trees import Place, Scalar, Spot, spots_at
 from constrain.ruled_values import Coding, encode, identity
 
@@ -34,12 +45,12 @@ class Filled(Rule):
     high: int
     label: str | None = None
 
-    def __init__(self, fields: Sequence[str], low: int, high: int | None = None, *, label: str | None = None) -> None:
-        object.__setattr__(self, "over", tuple(fields))
+    def __init__(self, fields: Iterable[str], low: int, high: int | None = None, *, label: str | None = None) -> None:
+        object.__setattr__(self, "over", _names([fields]))
         object.__setattr__(self, "low", low)
         object.__setattr__(self, "high", low if high is None else high)
         object.__setattr__(self, "label", label)
-        if not self.over or not 0 <= self.low <= self.high:
+        if not (_whole(self.low) and _whole(self.high) and 0 <= self.low <= min(self.high, len(self.over))):
             raise SpecError(f"{self.low} to {self.high} of {len(self.over)} fields is no number of fields")
 
     @property

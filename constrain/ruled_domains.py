@@ -28,10 +28,14 @@ MAX_LENGTH: Final = 64
 _FRONTIER = 400  # beginnings of words that are kept; words that differ in their last letters are as good as any
 _DAYS = range(-719_162, 2_932_897)  # from 0001-01-01 to 9999-12-31
 _SECONDS = range(_DAYS.start * 86_400, _DAYS.stop * 86_400)
-_DENSE = 5_000  # values that are asked one by one whether they are there, where some in between are not
+_DENSE = 1_000  # values that are asked one by one whether they are there, where some in between are not
 _ORDINARY = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 -_.,:/@"
 _LETTERS = bytes(dict.fromkeys(_ORDINARY + bytes(range(0x20, 0x7F)) + bytes(range(256))))
 _OUTSIDE = b" \t\r\n,:[]{}"  # never in a single value of JSON, but for strings
+
+_REMEMBERED = 256
+_WORDS: Final[dict[tuple[object, ...], tuple[Automaton, tuple[list[bytes], bool]]]] = {}
+"""The words of gaps, which many texts of one automaton share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +87,7 @@ class Gap:
             return ()
         places, count, low, high = found
         unit = 10 ** (decimals - places)
-        if count == high - low + 1:
+        if count >= high - low + 1:
             return range(low * unit, high * unit + 1, unit)
         if high - low <= _DENSE:
             return [n * unit for n in range(low, high + 1) if self.spell("number", n, places) is not None]
@@ -97,8 +101,10 @@ class Gap:
         total, low, high = 0, 0, 0
         for sign in (1, -1):
             for count, least, most in self._magnitudes(b"" if sign > 0 else b"-", places):
-                if sign < 0 and least == most == 0:
-                    continue
+                if sign < 0 and least == 0:  # -0.00 is the same number as 0.00
+                    count -= 1
+                    if not most:
+                        continue
                 a, b = sorted((sign * least, sign * most))
                 low, high = (a, b) if not total else (min(a, low), max(b, high))
                 total += count
@@ -118,32 +124,40 @@ class Gap:
 
     def _finished(self, layer: dict[int, tuple[int, int, int]], places: int) -> Iterator[tuple[int, int, int]]:
         if places:
-            layer = {t: found for s, found in layer.items() if (t := self.automaton.rows[s][ord(".")]) >= 0}
+            layer = self._longer(layer, b".")
             for _ in range(places):
                 layer = self._longer(layer, b"0123456789")
         found = [each for state, each in layer.items() if self.ends[state]]
         if found:
             yield sum(each[0] for each in found), min(each[1] for each in found), max(each[2] for each in found)
 
-    def _longer(self, layer: dict[int, tuple[int, int, int]], digits: bytes) -> dict[int, tuple[int, int, int]]:
+    def _longer(self, layer: dict[int, tuple[int, int, int]], symbols: bytes) -> dict[int, tuple[int, int, int]]:
+        """By state, how many numbers lead there, the least and the greatest, after one of the digits, or the point."""
         longer: dict[int, tuple[int, int, int]] = {}
         for state, (count, least, most) in layer.items():
             row = self.automaton.rows[state]
-            for digit in digits:
-                target, n = row[digit], digit - ord("0")
+            for symbol in symbols:
+                target = row[symbol]
                 if target >= 0:
-                    known = longer.get(target, (0, 10 * least + n, 10 * most + n))
-                    longer[target] = (
-                        known[0] + count,
-                        min(known[1], 10 * least + n),
-                        max(known[2], 10 * most + n),
-                    )
+                    unit, n = (1, 0) if symbol == ord(".") else (10, symbol - ord("0"))
+                    low, high = unit * least + n, unit * most + n
+                    known = longer.get(target, (0, low, high))
+                    longer[target] = known[0] + count, min(known[1], low), max(known[2], high)
         return longer
 
     def words(self, limit: int = MAX_WORDS) -> tuple[list[bytes], bool]:
         """Some words, shortest first, and whether they are all. None is longer than `MAX_LENGTH` bytes more than what
         is written.
         """
+        key = id(self.automaton), self.start, self.ends.tobytes(), self.written, self.quoted, limit
+        known = _WORDS.get(key)
+        if known is None or known[0] is not self.automaton:
+            if len(_WORDS) >= _REMEMBERED:
+                _WORDS.clear()
+            known = _WORDS[key] = self.automaton, self._words(limit)
+        return known[1]
+
+    def _words(self, limit: int) -> tuple[list[bytes], bool]:
         start = self.automaton.step(self.start, self.written)
         frontier = [(self.written, start)] if start >= 0 else []
         found = [self.written] if start >= 0 and self.ends[start] and not self.quoted else []

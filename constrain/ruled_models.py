@@ -19,9 +19,10 @@ from pydantic_core import core_schema
 from typing_extensions import is_typeddict
 
 from constrain.errors import SpecError, UnsupportedError
-from constrain.field_paths import DECIMAL, Path, path_text
+from constrain.field_paths import Path, path_text
+from constrain.json_keywords import DECIMAL
 from constrain.python_types import Generator
-from constrain.relations import Comparison, Linear, Rule
+from constrain.relations import AllDifferent, Comparison, Linear, Rule
 
 __all__ = ["CHANGED", "MADE", "RuleMark", "field_schema", "json_path", "rule", "rules_of"]
 
@@ -43,24 +44,28 @@ class RuleMark:
     label: str | None = None
 
     def of(self, name: str) -> Linear:
-        terms = dict.fromkeys(self.fields, -1)
-        if name in terms:
+        if name in self.fields:
             raise SpecError(f"the field {name!r} is compared with itself", keyword=name)
-        return Linear({name: 1, **terms}, self.comparison, 0, label=self.label)
+        return Linear({name: 1, **dict.fromkeys(self.fields, -1)}, self.comparison, 0, label=self.label)
 
 
 def rule(comparison: Comparison, *fields: str, label: str | None = None) -> RuleMark:
     """A note for `Annotated`: the field, compared with the sum of the named ones of the same class.
 
-    `total: Annotated[int, constrain.rule("==", "lines.*.amount", "shipping")]`.
+    `total: Annotated[int, constrain.rule("==", "lines.*.amount", "shipping")]`. Raises `SpecError` for no field, or one
+    that is named twice.
     """
-    mark = RuleMark(comparison, fields, label)
+    if not fields:
+        raise SpecError("a rule on a field names the fields that it is compared with", hint='rule("==", "lines.*.net")')
+    mark = RuleMark(comparison, AllDifferent(*fields).variables, label)
     mark.of("")
     return mark
 
 
 def rules_of(type_: Any) -> list[tuple[Path, Rule]]:
     """The rules that a type and the types in it carry, and where the values are that each speaks of.
+
+    A class has the rules of its bases and its own.
 
     Raises `UnsupportedError` where it cannot be said which values these are: in one of several alternatives, in a type
     that contains itself, in a container of another kind.
@@ -109,14 +114,17 @@ def _own(type_: Any, fields: dict[str, Any]) -> Iterator[Rule]:
     for name, field_ in fields.items():
         for mark in _bare(field_)[1]:
             yield mark.of(name)
-    rules = getattr(type_, "__rules__", ())
-    for each in rules:
-        if not isinstance(each, Rule):
-            raise SpecError(
-                f"{each!r}, in __rules__ of {type_.__name__}, is no rule",
-                hint="constrain.Sum, Less, AllDifferent, Filled, ...",
-            )
-        yield each
+    found: dict[Rule, None] = {}
+    for class_ in reversed(type_.__mro__):
+        rules = vars(class_).get("__rules__", ())
+        for each in rules if isinstance(rules, list | tuple) else [rules]:
+            if not isinstance(each, Rule):
+                raise SpecError(
+                    f"{each!r}, in __rules__ of {class_.__name__}, is no rule",
+                    hint="constrain.Sum, Less, AllDifferent, Filled, ...",
+                )
+            found[each] = None
+    yield from found
 
 
 def _bare(type_: Any) -> tuple[Any, list[RuleMark]]:
@@ -181,18 +189,26 @@ def _step(type_: Any, step: str | None) -> tuple[str | None, Any] | None:
     type_ = _inner(type_)
     arguments = typing.get_args(type_)
     if isinstance(type_, type) and step is not None and not arguments:
-        field_ = (_fields(type_) or {}).get(step)
-        if field_ is None:
+        fields = _fields(type_) or {}
+        if step not in fields:
             return None
-        alias = (field_.validation_alias or field_.alias) if isinstance(field_, FieldInfo) else None
-        if isinstance(alias, AliasPath | AliasChoices):
-            raise UnsupportedError(f"the field {step!r} has several names, so rules over it are not supported")
-        return alias or step, field_
+        name = str([*fields].index(step)) if issubclass(type_, tuple) else _alias(step, fields[step]) or step
+        return name, fields[step]
     if not arguments:
         return None
     if typing.get_origin(type_) is dict:
         return step, arguments[1]
     return step, arguments[min(int(step), len(arguments) - 1) if step and step.isdecimal() else 0]
+
+
+def _alias(name: str, type_: Any) -> str | None:
+    """What a field is called in JSON, if not by its name."""
+    notes = [type_, *getattr(type_, "__metadata__", ())]
+    aliases = [each.validation_alias or each.alias for each in notes if isinstance(each, FieldInfo)]
+    alias = next((each for each in aliases if each is not None), None)
+    if isinstance(alias, AliasPath | AliasChoices):
+        raise UnsupportedError(f"the field {name!r} has several names, so rules over it are not supported")
+    return alias
 
 
 def field_schema(adapter: TypeAdapter[Any]) -> dict[str, Any]:
@@ -202,7 +218,7 @@ def field_schema(adapter: TypeAdapter[Any]) -> dict[str, Any]:
 
 class _Noting(Generator):
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
-        return {**super().decimal_schema(schema), DECIMAL: True}
+        return {DECIMAL: {}, **super().decimal_schema(schema)}
 
     def str_schema(self, schema: core_schema.StringSchema) -> JsonSchemaValue:
         said = super().str_schema(schema)

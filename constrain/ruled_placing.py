@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from constrain.errors import SpecError, UnsupportedError
-from constrain.field_paths import Field, Path, find_field, is_many, parse_path, path_text
+from constrain.field_paths import Field, Path, find_field, is_many, names_at, parse_path, path_text
 from constrain.plain_text import PlainType
 from constrain.relations import AllDifferent, Count, Equal, Greater, Less, Linear, Relation, Rule, Table
 from constrain.ruled_checks import Filled, Placed
@@ -61,10 +61,12 @@ def _field(spec: Spec, rule: Rule, at: Path, path: Path) -> tuple[Field, Path]:
     else:
         field = _form_field(spec, whole) if isinstance(spec, Form) else find_field(_schema_of(spec), whole)
     if field is None:
+        names = list(spec.specs) if isinstance(spec, Form) else names_at(_schema_of(spec), whole)
+        there = f"there are {', '.join(names[:9])}" if names else "list it in the schema"
         raise SpecError(
             f"{rule.describe()}: no value of {spec.describe()} has a field {path_text((*at, *path))}",
             keyword=path_text(path),
-            hint="list it in the schema; * is every item of an array or of a repeated section, as in lines.*.amount",
+            hint=f"{there}; * is every item of an array or of a repeated section, as in lines.*.amount",
         )
     if isinstance(spec, JsonSchema) and not spec.options.formats:
         field = Field(frozenset("string" if kind in _TEMPORAL else kind for kind in field.kinds), field.optional)

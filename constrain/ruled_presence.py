@@ -15,7 +15,7 @@ from constrain.errors import LimitError
 from constrain.field_paths import Path, find_field
 from constrain.ruled_checks import Filled, Placed
 from constrain.template import Form
-from constrain.template_syntax import Node, Section, holes
+from constrain.template_syntax import Node, Section, holes, sections
 
 __all__ = ["filled_form", "filled_schema"]
 
@@ -87,28 +87,22 @@ def _opened(said: Any) -> Any:
 def filled_form(form: Form, rules: Sequence[tuple[Filled, Sequence[str]]]) -> Automaton:
     """The texts of `form` in which, of the holes named with each rule, as many are filled as it says."""
     named = {name for _, names in rules for name in names}
-    sections = [section for section in _sections(form.nodes) if named & {hole.name for hole in holes(section.nodes)}]
-    if 2 ** len(sections) > MAX_CHOICES:
+    optional = [section for section in sections(form.nodes) if not section.is_repeated]
+    standing = [section for section in optional if named & {hole.name for hole in holes(section.nodes)}]
+    if 2 ** len(standing) > MAX_CHOICES:
         raise LimitError(
-            f"which of {len(sections)} sections stand has too many answers",
+            f"which of {len(standing)} sections stand has too many answers",
             limit=MAX_CHOICES,
-            given=2 ** len(sections),
+            given=2 ** len(standing),
             hint="use fewer optional sections, or rules over fewer fields",
         )
     found = []
-    for chosen in itertools.product((True, False), repeat=len(sections)):
-        nodes = tuple(_with(form.nodes, dict(zip(map(id, sections), chosen, strict=True))))
+    for chosen in itertools.product((True, False), repeat=len(standing)):
+        nodes = tuple(_with(form.nodes, dict(zip(map(id, standing), chosen, strict=True))))
         filled = {hole.name for hole in holes(nodes)}
         if all(rule.low <= len(filled & set(names)) <= rule.high for rule, names in rules):
             found.append(Form(nodes, form.specs, form.source).automaton)
     return reduce(Automaton.__or__, found, Automaton.__and__(form.automaton, ~form.automaton))
-
-
-def _sections(nodes: Sequence[Node]) -> Iterator[Section]:
-    for node in nodes:
-        if isinstance(node, Section) and not node.is_repeated:
-            yield node
-            yield from _sections(node.nodes)
 
 
 def _with(nodes: Sequence[Node], chosen: dict[int, bool]) -> Iterator[Node]:

@@ -22,7 +22,7 @@ from constrain.ruled_trees import Place, Scalar, Spot
 from constrain.ruled_values import Coding, encode
 from constrain.solving import MAX_TUPLES, Conflict, Solver
 
-__all__ = ["Repair", "Seen"]
+__all__ = ["Contradiction", "Repair", "Seen", "UnknownError"]
 
 Seen = Mapping["tuple[str | int, ...]", Mapping[Scalar, float]]
 """By the path of a field, how often values were seen in it."""
@@ -58,6 +58,10 @@ class Contradiction(UnsatisfiableError):  # noqa: N818  # the mathematical word,
         self.counts_items = any(None in path for bound in bounds for path in bound.placed.paths)
 
 
+class UnknownError(LimitError):
+    """It is not known whether the rules can hold in this structure: time was up, or not all values were tried."""
+
+
 class Repair:
     """What can be made of `text`, of which the first `fixed` characters stand. `bounds` are its rules and fields.
 
@@ -84,6 +88,7 @@ class Repair:
         self.seen = seen
         self.short = short
         self.variables: dict[tuple[str | int, ...], _Variable] = {}
+        self._tried: dict[str, tuple[Value, ...]] = {}
         self._collect()
 
     def _collect(self) -> None:
@@ -184,6 +189,8 @@ class Repair:
             coded = self._coded(variable, _read(word, variable))
             if coded is not None and len(variable.spelled) < min(limit, enough):
                 variable.spelled.setdefault(coded, word)
+        if not complete or len(words) > len(variable.spelled):
+            self._tried[variable.name] = tuple(variable.spelled)
         return tuple(variable.spelled)
 
     def _limit(self, variable: _Variable) -> int:
@@ -214,7 +221,8 @@ class Repair:
     def solved(self, accepts: Callable[[str], bool]) -> str | None:
         """The text with the best values, None if there are none within the bounds of this search.
 
-        Raises `Contradiction` where rules cannot hold together in this structure.
+        Raises `Contradiction` where rules cannot hold together in this structure, `UnknownError` where that is not
+        known, and `LimitError` for sums too large to solve for.
         """
         domains = {variable.name: self._domain(variable) for variable in self.variables.values()}
         empty = [name for name, domain in domains.items() if not len(domain)]
@@ -227,9 +235,13 @@ class Repair:
         for _ in range(MAX_ROUNDS):
             problem = Problem(domains, tuple(rules))
             full = tuple(_bits(domain) for domain in domains.values())
+            solver = Solver(problem, full)
             try:
-                chosen = Solver(problem, full).best(scores, default=least - 1.0, time_limit=TIME_LIMIT).values
+                chosen = solver.best(scores, default=least - 1.0, time_limit=TIME_LIMIT).values
+            except LimitError as error:
+                raise UnknownError(error.message, limit=error.limit, given=error.given, hint=error.hint) from error
             except Conflict as conflict:
+                self._check_tried(conflict)
                 raise Contradiction(conflict, [bound for rule, bound in stated if rule in conflict.rules]) from conflict
             wrong = [each for each in self._free() if self._word(each, chosen[each.name]) is None]
             if not wrong:
@@ -253,6 +265,19 @@ class Repair:
                     if not domains[each.name]:
                         return None
         return None
+
+    def _check_tried(self, conflict: Conflict) -> None:
+        """Raise `UnknownError` if other values than those that were tried might be right for a predicate."""
+        for rule in conflict.rules:
+            tried = [len(self._tried[name]) for name in rule.variables if name in self._tried]
+            tried *= isinstance(rule, Relation)
+            if tried:
+                raise UnknownError(
+                    f"{rule.describe()}: none of the {max(tried):,} values that were tried of a field will do",
+                    limit=MAX_TUPLES,
+                    given=max(tried),
+                    hint="state it as a sum or a table, or over fields with fewer values",
+                )
 
     def _free(self) -> list[_Variable]:
         return [variable for variable in self.variables.values() if variable.gap is not None]

@@ -222,6 +222,15 @@ class Encoding:
 
     def _add_linear(self, rule: Linear, scope: list[int]) -> None:
         variables, factors, offset, reach = [], [], 0, abs(rule.bound)
+        numbers = {
+            index: [number(self.columns[index].values[place]) for place in self.literals[index]]
+            for index in scope
+            if index not in self.integers
+        }
+        spread = sum(
+            abs(factor) * sum(map(abs, numbers.get(index, ())))
+            for index, (_, factor) in zip(scope, rule.terms, strict=True)
+        )
         for index, (_, factor) in zip(scope, rule.terms, strict=True):
             values = self.columns[index].values
             if index in self.integers:
@@ -230,11 +239,14 @@ class Encoding:
                 factors.append(factor * values.step)
                 offset += factor * values.start
                 reach += abs(factor) * max(abs(values[0]), abs(values[-1]))
-            else:
-                numbers = [number(values[place]) for place in self.literals[index]]
+                continue
+            reach += abs(factor) * max(map(abs, numbers[index]))
+            if spread <= MAX_SUM:
                 variables += self.literals[index].values()
-                factors += [factor * each for each in numbers]
-                reach += abs(factor) * max(map(abs, numbers))
+                factors += [factor * each for each in numbers[index]]
+            elif reach <= MAX_SUM:  # CP-SAT counts all values of a variable at once, and fears for its integers
+                variables.append(self._linked(index, numbers[index]))
+                factors.append(factor)
         if reach > MAX_SUM:
             raise LimitError(
                 f"these sums get too large for the solver: {rule.describe()}",
@@ -244,6 +256,13 @@ class Encoding:
             )
         total = cp_model.LinearExpr.weighted_sum(variables, factors)
         self.model.add_linear_expression_in_domain(total, self._range(rule.comparison, rule.bound - offset))
+
+    def _linked(self, index: int, numbers: list[int]) -> IntVar:
+        """An integer that is the number of the value that the variable has."""
+        integer = self.model.new_int_var_from_domain(cp_model.Domain.from_values(numbers), "")
+        for literal, each in zip(self.literals[index].values(), numbers, strict=True):
+            self.model.add(integer == each).only_enforce_if(literal)
+        return integer
 
     def _range(self, comparison: str, bound: int) -> cp_model.Domain:
         low, high = -4 * MAX_SUM + 1, 4 * MAX_SUM - 1

@@ -447,6 +447,11 @@ class PythonType(JsonSchema):
 
         return super().dumps(plain_value(self.adapter, value))
 
+    def explain(self) -> str:
+        """The same, and the rules that the type carries."""
+        rules = [] if self._book is None else self._book.explained()
+        return "\n".join([super().explain(), *rules])
+
     def describe(self) -> str:
         return f"Python type {getattr(self.type, '__name__', None) or self.type!r}"
 

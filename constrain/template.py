@@ -19,7 +19,7 @@ from constrain.plain_text import PlainType, null_text
 from constrain.specs import Choice, Spec, as_spec
 from constrain.splits import sequence
 from constrain.sums import Joined, Maybe, Repeated
-from constrain.template_syntax import Constant, Hole, Node, Section, holes, parse_template
+from constrain.template_syntax import Constant, Hole, Node, Section, holes, parse_template, sections
 
 __all__ = ["Form", "Template"]
 
@@ -67,7 +67,7 @@ class Form(Combined):
         return tuple(holes(self.nodes, inside_repeated=False))
 
     def _repeated(self) -> Iterator[Section]:
-        return (node for node in _sections(self.nodes) if node.is_repeated)
+        return (node for node in sections(self.nodes) if node.is_repeated)
 
     @cached_property
     def _alternatives(self) -> dict[str, list[str]]:
@@ -323,15 +323,6 @@ def _all_names(nodes: tuple[Node, ...]) -> set[str]:
 
 def _position(hole: Hole) -> int:
     return hole.position
-
-
-def _sections(nodes: tuple[Node, ...]) -> Iterator[Section]:
-    """The sections among `nodes` and in their optional ones."""
-    for node in nodes:
-        if isinstance(node, Section):
-            yield node
-            if not node.is_repeated:
-                yield from _sections(node.nodes)
 
 
 def _parsed(spec: Spec, field: Field) -> Any:

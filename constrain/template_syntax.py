@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias, cast
 
 from constrain.errors import LimitError, SpecError
 
-__all__ = ["Constant", "Hole", "Node", "Section", "holes", "parse_template"]
+__all__ = ["Constant", "Hole", "Node", "Section", "holes", "parse_template", "sections"]
 
 
 MAX_NESTING = 50  # sections within sections
@@ -100,6 +100,15 @@ def holes(nodes: tuple[Node, ...], *, inside_repeated: bool = True) -> Iterator[
             yield node
         elif isinstance(node, Section) and (inside_repeated or not node.is_repeated):
             yield from holes(node.nodes, inside_repeated=inside_repeated)
+
+
+def sections(nodes: tuple[Node, ...]) -> Iterator[Section]:
+    """The sections among `nodes` and in their optional ones."""
+    for node in nodes:
+        if isinstance(node, Section):
+            yield node
+            if not node.is_repeated:
+                yield from sections(node.nodes)
 
 
 def _append(nodes: list[Node], text: str) -> None:

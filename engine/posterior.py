@@ -37,6 +37,7 @@ __all__ = ["TokenCanvas", "TokenConstraints", "TokenPosterior"]
 _BLOCK = 1 << 22  # logits per temporary
 _DRAWS = 7  # joint draws whose values are considered where rules across fields choose values anew
 _PLANNED = 8  # candidates for a canvas that is not the last, each of which takes a solver to judge
+_REMEDIES = 64  # the same where none of these is right, and none can be repaired
 _TINY = -80.0  # log of the smallest mass whose sum of p log p still has all its digits in float32
 
 
@@ -263,7 +264,7 @@ class TokenPosterior:
         if best is None and judge.planner is not None:
             best = self._repaired(row, judge, judge.planner, ids)
             if best is None and not found.exhausted:
-                found = look(effort)
+                found = look(effort if judge.last else effort.limited(_REMEDIES))
                 best = found.tokens
         best = judge.kept if best is None else best
         if best is None:

@@ -23,7 +23,7 @@ from constrain.expression import compile_expression, literal
 from constrain.lattice import Lattice
 from constrain.ruled import Rulebook
 from constrain.ruled_checks import bounds_in
-from constrain.ruled_repair import Contradiction, Seen
+from constrain.ruled_repair import Contradiction, Seen, UnknownError
 from constrain.ruled_trees import tree_of
 from constrain.ruled_variants import ending, variants
 from constrain.token_automaton import lift
@@ -33,6 +33,12 @@ __all__ = ["Planner"]
 
 FEW = 2
 """How many structures are tried for what follows one candidate, besides the shortest."""
+
+MOST_PLANS = 128
+"""For how many candidates of a canvas a plan is looked for, in all passes; beyond that, canvases are repaired."""
+
+MOST_UNKNOWN = 4
+"""How often it may stay unknown whether the rules can hold, for a canvas of which no candidate was right."""
 
 MANY = 24
 """How many structures with more or fewer items are tried for a canvas of which no candidate was right."""
@@ -54,10 +60,16 @@ class Planner:
     """By what is written at the end of the canvas, this canvas included; None where none was found."""
     reason: UnsatisfiableError | LimitError | None = None
     _is_hopeless: bool = False
-    """Whether the last contradiction that was met does not depend on how many items there are."""
+    """Whether what was met last does not depend on how many items there are: a contradiction, or that it stays
+    unknown."""
+    _unknown: int = 0
 
     def completed(self, data: bytes) -> bytes | None:
-        """A plan for what begins with `data`. None if there is none, or none is found among few structures."""
+        """A plan for what begins with `data`. None if there is none, or none is found among few structures, or
+        `MOST_PLANS` have been looked for.
+        """
+        if data not in self.plans and len(self.plans) >= MOST_PLANS:
+            return None
         if data not in self.plans:
             self.plans[data] = None
             self._is_hopeless = False
@@ -106,7 +118,10 @@ class Planner:
             )
         except (UnsatisfiableError, LimitError) as error:
             self.reason = self.reason or error
-            self._is_hopeless = isinstance(error, Contradiction) and not error.counts_items
+            self._is_hopeless = (
+                not error.counts_items if isinstance(error, Contradiction) else isinstance(error, UnknownError)
+            )
+            self._unknown += isinstance(error, UnknownError)
             return None
         return None if found is None else found.encode()
 
@@ -123,6 +138,8 @@ class Planner:
         seen = self._seen(beginnings)
         for text in self._structures(beginnings, len(self.written), MANY):
             for short in (False, True):
+                if self._unknown >= MOST_UNKNOWN:
+                    return None
                 plan = self._repaired(text, self.written, seen, short=short)
                 tokens = None if plan is None else self._spelled(plan, len(head), lattice, logits)
                 if plan is not None and tokens is not None:
@@ -135,8 +152,8 @@ class Planner:
         """That no canvas was found, and what stood in the way first."""
         assert self.reason is not None
         return UnsatisfiableError(
-            f"no output of {self.constraint.spec.describe()} was found that keeps its rules ({self.rulebook.names}):"
-            f" {self.reason.message}",
+            f"no output of {self.constraint.spec.describe()} was found that keeps its rules ({self.rulebook.names});"
+            f" what stood in the way first: {self.reason.message}",
             hint="loosen the rules, allow more values, or raise max_new_tokens",
         )
 

@@ -41,6 +41,10 @@ class Effort:
         exact = self.exact if count is None else min(self.exact, count)
         return replace(self, exact=exact, total=min(exact, self.total))
 
+    def limited(self, count: int) -> Effort:
+        """The same with no more than `count` candidates, a quarter of them by probability."""
+        return replace(self, exact=min(self.exact, count // 4), total=min(self.total, count))
+
 
 @dataclass(frozen=True, eq=False)
 class Found:

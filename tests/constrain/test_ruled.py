@@ -11,7 +11,7 @@ import json
 from collections import deque
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Literal, NotRequired
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, NotRequired
 
 import pytest
 from hypothesis import given, settings
@@ -25,6 +25,10 @@ from constrain import AllDifferent, Count, Equal, Filled, Less, Linear, Relation
 from constrain.errors import LimitError, SpecError, UnsatisfiableError, UnsupportedError
 from constrain.field_paths import find_field, parse_path, path_text
 from constrain.relations import InSequence, Rule
+from constrain.ruled_domains import gaps
+from constrain.ruled_repair import UnknownError
+from constrain.ruled_trees import tree_of
+from constrain.ruled_variants import variants
 from constrain.specs import JsonSchema, Regex, Spec
 
 
@@ -50,7 +54,7 @@ def repaired(spec: Spec, text: str, fixed: int = 0) -> str | None:
 def repaired_if_possible(spec: Spec, text: str, fixed: int = 0) -> str | None:
     try:
         return repaired(spec, text, fixed)
-    except UnsatisfiableError:
+    except (UnsatisfiableError, UnknownError):
         return None
 
 
@@ -432,9 +436,132 @@ def test_a_spec_with_rules_is_decoded_on_its_own(combine: Any) -> None:
         combine(an_object(a=SMALL, b=SMALL).where(Less("a", "b"))).where(Less("a", "b"))
 
 
-def test_filled_counts_make_sense() -> None:
+@pytest.mark.parametrize(("fields", "counts"), [("ab", (2, 1)), ("ab", (3,)), ("ab", (-1,)), ("a", (0.5,))])
+def test_filled_counts_make_sense(fields: str, counts: tuple[Any, ...]) -> None:
     with pytest.raises(SpecError, match="no number of fields"):
-        Filled(["a", "b"], 2, 1)
+        Filled([*fields], *counts)
+
+
+def test_a_rule_on_a_field_names_others_once() -> None:
+    assert Filled("email", 1).variables == ("email",)
+    with pytest.raises(SpecError, match="names the fields"):
+        constrain.rule("==")
+    with pytest.raises(SpecError, match="named twice"):
+        constrain.rule("==", "a", "a")
+    with pytest.raises(SpecError, match="is no comparison"):
+        constrain.rule("=>", "a")  # type: ignore[arg-type]
+
+
+class Ordered(BaseModel):
+    __rules__: ClassVar = [Less("low", "middle")]
+    low: Annotated[int, Field(ge=0, le=9)]
+    middle: Annotated[int, Field(ge=0, le=9)]
+
+
+class Longer(Ordered):
+    __rules__: ClassVar = Less("middle", "high")
+    high: Annotated[int, Field(ge=0, le=9)]
+
+
+@given(st.integers(0, 9), st.integers(0, 9), st.integers(0, 9))
+@settings(deadline=None)
+def test_a_class_has_the_rules_of_its_bases_and_its_own(low: int, middle: int, high: int) -> None:
+    text = f'{{"low":{low},"middle":{middle},"high":{high}}}'
+    assert as_spec(Longer).accepts(text) is (low < middle < high)
+
+
+class Prices(BaseModel):
+    lines: list[Annotated[Decimal, Field(ge=0, decimal_places=2)]]
+    total: Annotated[Decimal, Field(max_digits=8, decimal_places=2), constrain.rule("==", "lines.*")]
+
+
+@given(st.lists(st.decimals(0, 999, places=2), max_size=4), st.decimals(0, 3000, places=2))
+@settings(deadline=None, max_examples=40)
+def test_a_total_of_prices_is_exact(lines: list[Decimal], total: Decimal) -> None:
+    spec = as_spec(Prices)
+    assert spec.accepts(f'{{"lines":[{",".join(map(str, lines))}],"total":{sum(lines, Decimal("0.00"))}}}')
+    text = f'{{"lines":[{",".join(map(str, lines))}],"total":{total}}}'
+    assert spec.accepts(text) is (sum(lines) == total)
+    found = repaired_if_possible(spec, text)
+    assert found is not None
+    value = Prices.model_validate_json(found)
+    assert sum(value.lines) == value.total
+
+
+@pytest.mark.parametrize(
+    ("limits", "decimals", "expected"),
+    [
+        ({"ge": -3, "le": 40, "multiple_of": Decimal("0.25")}, 2, range(-300, 4001, 25)),
+        ({"max_digits": 3, "decimal_places": 1}, 1, range(-999, 1000)),
+        ({"ge": 0, "le": 500, "decimal_places": 2}, 1, range(5001)),
+        ({"ge": 0, "le": 500}, 2, range(50001)),
+    ],
+)
+def test_the_values_of_a_number_are_a_scale(limits: dict[str, Any], decimals: int, expected: range) -> None:
+    spec = as_spec(Annotated[list[Annotated[Decimal, Field(**limits)]], Field(max_length=1)])
+    (gap,) = gaps(spec.automaton, b"[3]", [(1, 2, 0, True)])
+    assert gap.scale("number", decimals) == expected
+
+
+def test_members_are_added_under_other_names() -> None:
+    class Budget(BaseModel):
+        __rules__: ClassVar = [Sum(["parts.*"], "==", "total")]
+        total: Annotated[int, Field(ge=100)]
+        parts: dict[Literal["ops", "dev"], Annotated[int, Field(ge=0, le=99)]]
+
+    spec, text = as_spec(Budget), '{"total":150,"parts":{"dev":1}}'
+    assert spec.rulebook is not None
+    root = tree_of(spec, text)
+    assert root is not None
+    found = [json.loads(each) for each in variants(spec, spec.rulebook.rules, spec.automaton, text, root, 0)]
+    assert {frozenset(each["parts"]) for each in found} >= {frozenset(), frozenset({"dev", "ops"})}
+
+
+def test_a_list_grows_from_nothing() -> None:
+    spec = an_object(parts={"type": "array", "items": SMALL}, total=INTEGER).where(Sum(["parts.*"], "==", "total"))
+    text = '{"parts":[],"total":40}'
+    assert spec.rulebook is not None
+    root = tree_of(spec, text)
+    assert root is not None
+    found = [json.loads(each) for each in variants(spec, spec.rulebook.rules, spec.automaton, text, root, 0)]
+    assert {len(each["parts"]) for each in found} >= set(range(1, 9))
+
+
+def test_sums_of_long_numbers_are_no_overflow() -> None:
+    wide = {"enum": [4 * 10**17 + n for n in range(40)]}
+    spec = an_object(a=wide, b=wide, c=INTEGER).where(Linear({"a": 1, "b": -1, "c": -1}, "==", 0), Less("b", "a"))
+    text = f'{{"a":{4 * 10**17},"b":{4 * 10**17 + 3},"c":7}}'
+    found = repaired(spec, text)
+    assert found is not None
+    value = json.loads(found)
+    assert value["a"] - value["b"] == value["c"] > 0
+
+
+def test_a_predicate_over_too_many_values_is_not_called_a_contradiction() -> None:
+    spec = an_object(**{name: {"type": "integer", "minimum": 0, "maximum": 999} for name in "abcdefgh"}).where(
+        Relation(lambda *values: sum(values) == 5000, [*"abcdefgh"], label="they make 5000")
+    )
+    text = "{" + ",".join(f'"{name}":1' for name in "abcdefgh") + "}"
+    with pytest.raises(UnknownError, match="they make 5000: none of the"):
+        repaired(spec, text)
+
+
+def test_explain_says_how_the_rules_of_a_type_are_enforced() -> None:
+    class Contact(BaseModel):
+        __rules__: ClassVar = [Filled(["mail", "phone"], 1), Equal("mail", "again")]
+        mail: str | None = None
+        phone: str | None = None
+        again: str | None = None
+
+    text = as_spec(Contact).explain()
+    assert "exactly 1 of mail, phone are filled (in the automaton)" in text
+    assert "mail and again are equal (checked on the text" in text
+
+
+def test_an_unknown_path_says_what_there_is() -> None:
+    with pytest.raises(SpecError) as caught:
+        LINES.where(Sum(["lines.*.amout"], "==", "total"))
+    assert "there are amount" in str(caught.value.hint)
 
 
 class Either(BaseModel):
@@ -458,6 +585,16 @@ class Own(BaseModel):
 class Span:
     start: int
     end: Annotated[int, constrain.rule(">", "start")]
+
+
+class Score(NamedTuple):
+    home: int
+    away: Annotated[int, constrain.rule("<", "home")]
+
+
+class Renamed(TypedDict):
+    first: Annotated[int, Field(alias="from")]
+    to: Annotated[int, constrain.rule(">", "first")]
 
 
 class Left(BaseModel):
@@ -507,6 +644,8 @@ class Options(TypedDict):
         (Options, '{"kind":"a"}', '{"span":{"start":2,"end":2},"kind":"a"}'),
         (dict[str, Span], '{"x":{"start":1,"end":2}}', '{"x":{"start":1,"end":2},"y":{"start":1,"end":1}}'),
         (tuple[int, Span], '[1,{"start":1,"end":2}]', '[1,{"start":1,"end":0}]'),
+        (Score, "[2,1]", "[1,2]"),
+        (Renamed, '{"from":1,"to":2}', '{"from":2,"to":2}'),
     ],
 )
 def test_types_of_all_kinds_carry_rules(type_: Any, right: str, wrong: str) -> None:
