@@ -240,9 +240,6 @@ class Puzzle(Spec):
             shown[name] = left[0] if len(left) == 1 else f"{{{','.join(left)}}}" if left else "?"
         return self.layout.write(shown)
 
-    def __repr__(self) -> str:
-        return f"<{self.describe()}>"
-
     def describe(self) -> str:
         return f"puzzle of {len(self.texts)} variables, {len(self.given)} given, and {len(self.problem.rules)} rules"
 

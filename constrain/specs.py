@@ -109,6 +109,9 @@ class Spec(ABC):
         ]
         return "\n".join(lines + [f"  bounded:        {note}" for note in self.bounded])
 
+    def __repr__(self) -> str:
+        return f"<{self.describe()}>"
+
     def __or__(self, other: Any) -> Spec:
         """The texts of either; the value is that of the first one that accepts the text."""
         from constrain.algebra import either

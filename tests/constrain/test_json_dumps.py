@@ -70,7 +70,7 @@ def test_what_is_no_number_is_not_written(schema: Any, value: Any) -> None:
 
 
 @pytest.mark.parametrize("schema", [True, {"type": "string"}, {"enum": ["a", 1]}, {"items": INTEGER}], ids=str)
-@pytest.mark.parametrize("value", [{1}, object(), b"a", 1j, Decimal("1.5"), [{1}]], ids=repr)
+@pytest.mark.parametrize("value", [{1}, print, b"a", 1j, Decimal("1.5"), [{1}]], ids=repr)
 def test_what_json_does_not_know_is_not_written(schema: Any, value: Any) -> None:
     with pytest.raises(SpecError, match="is not a value that the schema allows"):
         JsonSchema(schema).dumps(value)
