@@ -82,7 +82,7 @@ class PuzzleRow:
 
 @dataclass(frozen=True, eq=False)
 class _Open:
-    """A variable with several values left, where it stands on a canvas: `spelling` int64 `[positions, values]`.
+    """A variable with several values left that a canvas tells apart: `spelling` int64 `[positions, values]`.
 
     `column` int64 `[positions, values]` is where each of those tokens is among the allowed ones of its position.
     """
@@ -127,6 +127,8 @@ class Window:
                 name, values = domains[index]
                 positions = np.flatnonzero(variables == index)
                 spelling = layout.spelling[index][places, :].T[layout.offset[begin + positions]]
+                if (spelling == spelling[:, :1]).all():  # what tells the values apart is on another canvas
+                    continue
                 column = np.empty_like(spelling)
                 for position, tokens, into in zip(positions, spelling, column, strict=True):
                     allowed[position], into[:] = np.unique(tokens, return_inverse=True)

@@ -29,7 +29,7 @@ from constrain.engine.result import Result
 from constrain.engine.windows import PuzzleConstraint
 from constrain.errors import LimitError, SpecError, UnsatisfiableError, UnsupportedError
 from constrain.puzzle import Puzzle
-from constrain.relations import AllDifferent, Less, Problem, Sum, Value
+from constrain.relations import AllDifferent, Less, NotEqual, Problem, Sum, Value
 from constrain.solving import Solution, Solver
 from constrain.specs import Regex
 from constrain.sudoku import Sudoku
@@ -173,6 +173,16 @@ def test_masks_and_the_best_grid_are_those_of_all_grids(case: Case, length: int,
     assert prefix in case.ids()
     assert case.puzzle.accepts(VOCABULARY.decode(prefix).decode())
     assert constraints.canvas(length, 999).known is not None, "nothing is left to choose"
+
+
+def test_a_canvas_is_forced_where_what_is_open_differs_behind_it() -> None:
+    puzzle = Puzzle("{a} {b}", {"a": {1: "10", 2: "17"}, "b": {1: "20", 2: "27"}}, [NotEqual("a", "b")])
+    constraints = constraints_of(puzzle)
+    first = constraints.canvas(1, 999)
+    assert first.known is not None
+    assert VOCABULARY.decode(first.known[0].tolist()) == b"1"
+    assert not bool(constraints.commit(first.known)[0])
+    assert constraints.canvas(1, 999).known is None
 
 
 @pytest.mark.parametrize("wide", [False, True])
