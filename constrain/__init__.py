@@ -42,11 +42,11 @@ if TYPE_CHECKING:
     from constrain.replies import Tagged as Tagged
     from constrain.ruled_checks import Filled as Filled
     from constrain.ruled_models import rule as rule
+    from constrain.spec import Spec as Spec
     from constrain.specs import Choice as Choice
     from constrain.specs import JsonSchema as JsonSchema
     from constrain.specs import PythonType as PythonType
     from constrain.specs import Regex as Regex
-    from constrain.specs import Spec as Spec
     from constrain.specs import as_spec as as_spec
     from constrain.sudoku import Sudoku as Sudoku
     from constrain.template import Template as Template
@@ -86,7 +86,8 @@ _HOME = {
     "constrain.grammar": ("Grammar",),
     "constrain.ruled_checks": ("Filled",),
     "constrain.ruled_models": ("rule",),
-    "constrain.specs": ("Choice", "JsonSchema", "PythonType", "Regex", "Spec", "as_spec"),
+    "constrain.spec": ("Spec",),
+    "constrain.specs": ("Choice", "JsonSchema", "PythonType", "Regex", "as_spec"),
     "constrain.sudoku": ("Sudoku",),
     "constrain.template": ("Template",),
     "constrain.text_lengths": ("Text",),

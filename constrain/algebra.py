@@ -18,7 +18,8 @@ from __future__ import annotations
 from typing import Any
 
 from constrain.combined import Both, Complement, Either
-from constrain.specs import Spec, as_spec
+from constrain.spec import Spec
+from constrain.specs import as_spec
 from constrain.sums import Joined, Maybe, Repeated
 
 __all__ = [

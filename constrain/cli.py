@@ -21,7 +21,8 @@ from rich.text import Text
 
 from constrain.errors import ConstrainError, SpecError
 from constrain.fields import fields_schema
-from constrain.specs import Choice, JsonSchema, Regex, Spec, as_spec
+from constrain.spec import Spec
+from constrain.specs import Choice, JsonSchema, Regex, as_spec
 
 if TYPE_CHECKING:
     from constrain.engine.result import Result

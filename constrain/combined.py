@@ -13,7 +13,7 @@ from constrain.automaton import Automaton, combine
 from constrain.codepoints import CodePoints, utf8
 from constrain.errors import SpecError, UnsatisfiableError, UnsupportedError
 from constrain.expression import compile_expression, repeat
-from constrain.specs import Spec
+from constrain.spec import Spec
 from constrain.token_lengths import Window, Windowed, windows_of
 
 __all__ = ["MAX_STATES", "Both", "Combined", "Complement", "Either", "forbid_tokens", "intersection", "operand"]

@@ -18,7 +18,8 @@ from constrain.errors import SpecError, UnsatisfiableError, VocabularyError
 from constrain.graphs import closure
 from constrain.lattice import Lattice
 from constrain.recent import Recent
-from constrain.specs import Spec, as_spec
+from constrain.spec import Spec
+from constrain.specs import as_spec
 from constrain.token_automaton import UNREACHABLE, Links, TokenAutomaton, lift
 from constrain.token_lengths import lift_windows, limits_of
 from constrain.vocabulary import Vocabulary

@@ -10,7 +10,7 @@ from constrain.context_free import Rules
 from constrain.errors import LimitError, SpecError, UnsatisfiableError
 from constrain.gbnf_reader import read_gbnf
 from constrain.lark_reader import read_lark, shipped_text
-from constrain.specs import Spec
+from constrain.spec import Spec
 from constrain.unrolling import Unrolled, unroll
 
 __all__ = ["Grammar"]

@@ -14,7 +14,8 @@ from constrain.automaton import Automaton
 from constrain.errors import SpecError
 from constrain.expression import compile_expression
 from constrain.regex import parse, to_expression
-from constrain.specs import PythonType, Spec
+from constrain.spec import Spec
+from constrain.specs import PythonType
 
 __all__ = ["PlainType", "null_text"]
 

@@ -17,7 +17,7 @@ from constrain.errors import LimitError, SpecError, UnsupportedError
 from constrain.expression import compile_expression, concat, literal, union
 from constrain.layout import Layout, Placed, Slot
 from constrain.relations import Problem, Rule, Table, Value, Violation
-from constrain.specs import Spec
+from constrain.spec import Spec
 from constrain.template_syntax import Constant, Hole, parse_template
 
 __all__ = ["MAX_VALUES", "Domain", "Puzzle"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from constrain.errors import SpecError, UnsupportedError
-from constrain.specs import Spec
+from constrain.spec import Spec
 
 __all__ = [
     "AllDifferent",

@@ -20,7 +20,8 @@ from constrain.codepoints import utf8
 from constrain.combined import Both, Combined, Either
 from constrain.errors import SpecError
 from constrain.expression import compile_expression, repeat
-from constrain.specs import Choice, Spec, as_spec
+from constrain.spec import Spec
+from constrain.specs import Choice, as_spec
 from constrain.sums import Joined, Maybe, Repeated
 from constrain.text_lengths import CHARACTERS
 

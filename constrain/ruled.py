@@ -19,7 +19,8 @@ from constrain.ruled_checks import Filled, bounds_in, fault_in
 from constrain.ruled_placing import placed
 from constrain.ruled_presence import filled_form, filled_schema
 from constrain.ruled_trees import Scalar, tree_of, unreadable
-from constrain.specs import JsonSchema, PythonType, Spec
+from constrain.spec import Spec
+from constrain.specs import JsonSchema, PythonType
 from constrain.template import Form
 
 __all__ = ["Rulebook", "Ruled"]

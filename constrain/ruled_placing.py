@@ -13,7 +13,8 @@ from constrain.relations import AllDifferent, Count, Equal, Greater, Less, Linea
 from constrain.ruled_checks import Filled, Placed
 from constrain.ruled_trees import Scalar
 from constrain.ruled_values import coding_of
-from constrain.specs import JsonSchema, PythonType, Spec
+from constrain.spec import Spec
+from constrain.specs import JsonSchema, PythonType
 from constrain.template import Form
 
 __all__ = ["placed"]

@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 from constrain.field_paths import Path
 from constrain.json_spans import Node, read
 from constrain.plain_text import PlainType
-from constrain.specs import JsonSchema, Spec
+from constrain.spec import Spec
+from constrain.specs import JsonSchema
 from constrain.sums import Maybe, Repeated
 from constrain.template import Form
 from constrain.template_syntax import Hole, Section, holes

@@ -12,7 +12,7 @@ from constrain.automaton import Automaton
 from constrain.ruled_checks import Placed
 from constrain.ruled_domains import Gap
 from constrain.ruled_trees import Place, Spot, spots_at, tree_of
-from constrain.specs import Spec
+from constrain.spec import Spec
 from constrain.template import Form
 
 __all__ = ["ending", "variants"]

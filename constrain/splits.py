@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from constrain.automaton import Automaton
-from constrain.specs import Spec
+from constrain.spec import Spec
 
 __all__ = ["Split", "first_fault", "repeated", "sequence"]
 

@@ -9,7 +9,7 @@ from constrain.automaton import Automaton
 from constrain.combined import Combined, forbid_tokens, operand
 from constrain.errors import SpecError
 from constrain.expression import EMPTY, compile_expression, concat, optional, repeat
-from constrain.specs import Spec
+from constrain.spec import Spec
 from constrain.splits import Split, first_fault, repeated, sequence
 from constrain.token_lengths import Window, windows_of
 

@@ -16,7 +16,8 @@ from constrain.combined import Combined
 from constrain.errors import SpecError, UnsupportedError
 from constrain.expression import Expression, compile_expression, concat, literal, optional, repeat, union
 from constrain.plain_text import PlainType, null_text
-from constrain.specs import Choice, Spec, as_spec
+from constrain.spec import Spec
+from constrain.specs import Choice, as_spec
 from constrain.splits import sequence
 from constrain.sums import Joined, Maybe, Repeated
 from constrain.template_syntax import Constant, Hole, Node, Section, holes, parse_template, sections

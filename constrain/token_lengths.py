@@ -22,7 +22,7 @@ from constrain.compressed_rows import Ints, group
 from constrain.errors import LimitError, UnsupportedError
 from constrain.expression import compile_expression, concat, literal, union
 from constrain.graphs import closure
-from constrain.specs import Spec
+from constrain.spec import Spec
 from constrain.token_automaton import Links, TokenAutomaton, lift
 from constrain.vocabulary import Vocabulary
 

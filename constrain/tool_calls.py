@@ -14,7 +14,8 @@ from constrain.automaton import Automaton
 from constrain.combined import Combined
 from constrain.errors import SpecError, UnsupportedError
 from constrain.expression import compile_expression, union
-from constrain.specs import JsonSchema, PythonType, Regex, Spec
+from constrain.spec import Spec
+from constrain.specs import JsonSchema, PythonType, Regex
 from constrain.sums import Joined
 
 __all__ = ["ToolCall", "ToolCalls"]

@@ -21,7 +21,8 @@ from constrain.engine.refine import refine
 from constrain.engine.seams import Denoiser
 from constrain.engine.stopping import StopRule
 from constrain.errors import ConstrainError, SpecError, UnsatisfiableError
-from constrain.specs import Choice, Spec, as_spec
+from constrain.spec import Spec
+from constrain.specs import Choice, as_spec
 from constrain.vocabulary import Vocabulary
 
 __all__ = ["Alternatives", "Ranking", "rank"]

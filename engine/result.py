@@ -11,7 +11,7 @@ from constrain.engine.solved import Solved
 from constrain.engine.stopping import StopReason
 from constrain.errors import ConstrainError, SpecError
 from constrain.puzzle import Puzzle
-from constrain.specs import Spec
+from constrain.spec import Spec
 
 __all__ = ["Result"]
 

@@ -20,7 +20,7 @@ from jsonschema import Draft202012Validator
 from pydantic import Field, TypeAdapter
 
 import constrain
-from constrain.specs import Spec
+from constrain.spec import Spec
 from tests.constrain.grammar_judge import MORE, accepts, shipped_text
 
 __all__ = ["SpecCase", "spec_cases"]

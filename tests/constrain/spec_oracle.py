@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from constrain.algebra import both, complement, either, joined, maybe, repetition
 from constrain.automaton import Automaton
-from constrain.specs import Choice, Regex, Spec
+from constrain.spec import Spec
+from constrain.specs import Choice, Regex
 
 __all__ = ["TEXTS", "CheckedText", "divisions", "means", "readings", "trees"]
 

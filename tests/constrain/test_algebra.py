@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from constrain.algebra import both, complement, either, joined, maybe, repetition
 from constrain.errors import LimitError, SpecError, UnsatisfiableError, UnsupportedError
 from constrain.replies import FreeText
-from constrain.specs import Choice, Regex, Spec
+from constrain.spec import Spec
+from constrain.specs import Choice, Regex
 from constrain.sums import Joined, Repeated
 from constrain.text_lengths import Text
 from tests.constrain.spec_oracle import TEXTS, CheckedText, Tree, divisions, means, readings, spec_of, trees

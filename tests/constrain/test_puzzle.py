@@ -14,7 +14,8 @@ import constrain
 from constrain.errors import LimitError, SpecError, UnsupportedError
 from constrain.puzzle import MAX_VALUES, Puzzle
 from constrain.relations import AllDifferent, Count, Equal, Less, Linear, Relation, Rule, Sum, Table, Value
-from constrain.specs import Choice, Regex, Spec
+from constrain.spec import Spec
+from constrain.specs import Choice, Regex
 from constrain.template import Template
 
 NAMES = "abc"

@@ -29,7 +29,8 @@ from constrain.ruled_domains import gaps
 from constrain.ruled_repair import UnknownError
 from constrain.ruled_trees import tree_of
 from constrain.ruled_variants import variants
-from constrain.specs import JsonSchema, Regex, Spec
+from constrain.spec import Spec
+from constrain.specs import JsonSchema, Regex
 
 
 def an_object(required: Sequence[str] | None = None, **properties: Any) -> JsonSchema:

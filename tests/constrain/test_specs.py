@@ -15,7 +15,8 @@ from typing_extensions import TypedDict
 
 from constrain.automaton import Automaton
 from constrain.errors import LimitError, SpecError, UnsatisfiableError, UnsupportedError
-from constrain.specs import Choice, JsonSchema, PythonType, Regex, Spec, as_spec
+from constrain.spec import Spec
+from constrain.specs import Choice, JsonSchema, PythonType, Regex, as_spec
 
 
 class Address(BaseModel):

@@ -18,7 +18,8 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from constrain.errors import LimitError, SpecError, UnsatisfiableError, UnsupportedError
 from constrain.plain_text import PlainType
-from constrain.specs import Choice, Regex, Spec
+from constrain.spec import Spec
+from constrain.specs import Choice, Regex
 from constrain.template import Template
 from constrain.template_syntax import parse_template
 from constrain.text_lengths import Text

@@ -16,7 +16,8 @@ from constrain.algebra import both, either, maybe
 from constrain.automaton import Automaton
 from constrain.errors import LimitError, SpecError, UnsatisfiableError, UnsupportedError
 from constrain.lattice import Lattice
-from constrain.specs import Choice, Regex, Spec
+from constrain.spec import Spec
+from constrain.specs import Choice, Regex
 from constrain.text_lengths import CHARACTERS, LINE_BREAKS, Text
 from constrain.token_automaton import TokenAutomaton, lift
 from constrain.token_lengths import Window, lift_windows, windows_of

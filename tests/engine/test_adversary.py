@@ -34,7 +34,8 @@ from constrain.constraint import compile
 from constrain.engine.model import Model, from_transformers
 from constrain.engine.result import Result
 from constrain.engine.stopping import StopRule
-from constrain.specs import Choice, JsonSchema, PythonType, Regex, Spec
+from constrain.spec import Spec
+from constrain.specs import Choice, JsonSchema, PythonType, Regex
 from tests.models import tiny_model
 from tests.tokenizers import KINDS, fast
 

@@ -26,7 +26,8 @@ from constrain.engine.stopping import StopRule
 from constrain.errors import SpecError, UnsatisfiableError
 from constrain.json_residual import Residual
 from constrain.lattice import Lattice
-from constrain.specs import Regex, Spec
+from constrain.spec import Spec
+from constrain.specs import Regex
 from constrain.vocabulary import Vocabulary
 from tests.engine.scripted import ScriptedConstraints, ScriptedDenoiser
 from tests.engine.test_posterior import VOCABULARIES, outcome, patterns, random_logits

@@ -31,7 +31,8 @@ from constrain.engine.posterior import TokenConstraints
 from constrain.engine.result import Result
 from constrain.engine.search import Effort
 from constrain.errors import UnsatisfiableError
-from constrain.specs import JsonSchema, Spec, as_spec
+from constrain.spec import Spec
+from constrain.specs import JsonSchema, as_spec
 from constrain.vocabulary import Vocabulary
 from tests.engine.test_adversary import BREAKS, CANVAS, disturbed, insisting_on, random_model
 from tests.engine.test_thinking import thinker

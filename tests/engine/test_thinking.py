@@ -17,7 +17,8 @@ from constrain.engine.model import Model, from_transformers
 from constrain.engine.thinking import Channel, framed
 from constrain.errors import LimitError, SpecError, UnsatisfiableError, UnsupportedError
 from constrain.lattice import Lattice
-from constrain.specs import Choice, JsonSchema, Regex, Spec
+from constrain.spec import Spec
+from constrain.specs import Choice, JsonSchema, Regex
 from constrain.text_lengths import Text
 from constrain.vocabulary import Vocabulary
 from tests.models import tiny_model
