@@ -31,15 +31,15 @@ def propagate_reference(domains: Tensor, groups: Tensor, required: Tensor) -> Te
     index = groups.masked_fill(groups < 0, variables)  # padding belongs to a variable behind the last
     within = domains.new_zeros((*groups.shape[:2], variables + 1), dtype=torch.float32)
     within = within.scatter_(2, index, 1.0)[:, :, :variables]  # [B or 1, G, N]
-    within = within[0] if len(within) == 1 else within  # a matrix makes one product of a batch of products
-    members = within.mT.contiguous()
-
     needed, x = _unpack(required), _unpack(domains)
     values = (needed.any(2).any(0) | x.any(2).any(0)).nonzero()[:, 0]
-    needed, x = needed[:, values], x[:, values].float()
-    while True:
+    needed, out = needed[:, values], x[:, values].float()
+    within, needed = (each[0] if len(each) == 1 else each for each in (within, needed))  # one product for all puzzles
+    x, active = out, torch.arange(len(out), device=out.device)
+    while len(active):
         count = x.sum(1, keepdim=True)
         single = x * (count == 1)
+        members = within.mT
         places, named = (x @ members), (single @ members)  # in a group, who may have a value, and who must
         own = needed & (places == 1)
         lost = (needed & (places == 0)).any(1, keepdim=True) | ((count == 0).float() @ members > 0)
@@ -48,9 +48,11 @@ def propagate_reference(domains: Tensor, groups: Tensor, required: Tensor) -> Te
         hidden = alone.sum(1, keepdim=True)
         empty = (lost.float() @ within > 0) | (hidden > 1)
         following = torch.where(hidden > 0, alone, x) * ~(several | (named & (single == 0)) | empty)
-        if torch.equal(following, x):
-            return _pack(x, values, words)
-        x = following
+        moved = (following != x).flatten(1).any(1)
+        x, active = following[moved], active[moved]
+        within, needed = (each[moved] if each.dim() == 3 else each for each in (within, needed))
+        out[active] = x
+    return _pack(out, values, words)
 
 
 def _unpack(bits: Tensor) -> Tensor:
