@@ -87,12 +87,7 @@ def interpreter() -> Iterator[ProcessPoolExecutor]:
         yield executor
 
 
-@pytest.fixture(
-    params=[
-        "interpreted",
-        pytest.param("compiled", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")),
-    ]
-)
+@pytest.fixture(params=["interpreted", *["compiled"] * torch.cuda.is_available()])
 def kernel(request: pytest.FixtureRequest) -> Kernel:
     compiled = request.param == "compiled"
     executor = None if compiled else request.getfixturevalue("interpreter")

@@ -36,8 +36,8 @@ def spoiled(answer: Any) -> Any:
     return replace(answer, **{first: spoiled(getattr(answer, first))})
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_without_a_gpu_it_says_so_and_how_to_measure() -> None:
+def test_without_a_gpu_it_says_so_and_how_to_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     app = kernels.typer.Typer()
     app.command()(kernels.main)
     done = CliRunner().invoke(app, [])

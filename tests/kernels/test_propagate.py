@@ -178,8 +178,8 @@ def test_the_kernel_equals_the_reference_bit_by_bit(tmp_path: Path) -> None:
         assert torch.equal(found, propagate_reference(*case))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_the_compiled_kernel_equals_the_reference_bit_by_bit() -> None:
+@pytest.mark.parametrize("device", ["cpu", *["cuda"] * torch.cuda.is_available()])
+def test_what_runs_on_a_device_equals_the_reference_bit_by_bit(device: str) -> None:
     for case in cases():
-        found = propagate(*(tensor.cuda() for tensor in case))
+        found = propagate(*(tensor.to(device) for tensor in case))
         assert torch.equal(found.cpu(), propagate_reference(*case))
