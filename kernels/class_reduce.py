@@ -13,12 +13,13 @@ products grow with the classes; noise for every token, 100 integer operations ea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
+from constrain.kernels.class_reduce_cpu import class_sums_cpu
 from constrain.kernels.philox import gumbel_of, philox
 from constrain.kernels.pieces import FLOOR, Pieces, PieceScores, piece_reduce_reference, piece_reduce_triton
 
@@ -63,16 +64,12 @@ def class_reduce_reference(
 ) -> ClassScores:
     """Block by block over positions, with no temporary larger than a block of them; see `class_reduce`."""
     length, vocabulary = logits.shape
-    classes = len(offsets) - 1
-    shape = (length, classes)
-    mass, peak, information = (torch.empty(shape, dtype=torch.float32, device=logits.device) for _ in range(3))
-    normalizer = torch.empty(length, dtype=torch.float32, device=logits.device)
     step = max(1, min(length, _BLOCK // vocabulary))
     buffer = torch.empty((step, vocabulary), dtype=torch.float32, device=logits.device)
+    blocks = []
     for begin in range(0, length, step):
         block = logits[begin : begin + step].float()
         block = block if scale is None else block * scale
-        rows = slice(begin, begin + len(block))
         segments = offsets.expand(len(block), -1).contiguous()
         x = torch.gather(block, 1, order.expand(len(block), -1), out=buffer[: len(block)])
         top = x.amax(1, keepdim=True).clamp_(min=torch.finfo(x.dtype).min)
@@ -81,17 +78,25 @@ def class_reduce_reference(
         weight = x.exp()
         sums = torch.segment_reduce(weight, "sum", offsets=segments, axis=1)
         products = torch.segment_reduce(weight.mul_(x), "sum", offsets=segments, axis=1)
-        total = sums.sum(1, keepdim=True)
-        log_total = total.log()
-        mass[rows] = (sums.log().maximum(largest) - log_total).nan_to_num_(nan=FLOOR, posinf=FLOOR).clamp_(min=FLOOR)
-        peak[rows] = (largest - log_total).nan_to_num_(nan=FLOOR, posinf=FLOOR).clamp_(min=FLOOR)
-        information[rows] = ((products - log_total * sums) / total).nan_to_num_(nan=0.0)
-        normalizer[rows] = (top + log_total).squeeze(1)
+        blocks.append((top, largest, sums, products))
+    scores = _normalised(*(torch.cat(parts) for parts in zip(*blocks, strict=True)))
     if pieces is None:
-        return ClassScores(mass, peak, information, normalizer)
+        return scores
     parts = piece_reduce_reference(logits, pieces, scale=scale, seed=seed)
     best, drawn = torch.stack([_chosen(parts, i, pieces, seed) for i in range(length)], 1)
-    return ClassScores(mass, peak, information, normalizer, best, None if seed is None else drawn)
+    return replace(scores, best=best, drawn=None if seed is None else drawn)
+
+
+def _normalised(top: Tensor, largest: Tensor, sums: Tensor, products: Tensor) -> ClassScores:
+    """The scores from sums over x = logits - `top`, see `class_sums_cpu`; a NaN in a row spoils all of its classes."""
+    total = sums.sum(1, keepdim=True)
+    log_total = total.log()
+    return ClassScores(
+        mass=(sums.log().maximum(largest) - log_total).nan_to_num_(nan=FLOOR, posinf=FLOOR).clamp_(min=FLOOR),
+        peak=(largest - log_total).nan_to_num_(nan=FLOOR, posinf=FLOOR).clamp_(min=FLOOR),
+        information=((products - log_total * sums) / total).nan_to_num_(nan=0.0),
+        normalizer=(top + log_total).squeeze(1),
+    )
 
 
 def _chosen(parts: PieceScores, position: int, pieces: Pieces, seed: Tensor | None) -> Tensor:
@@ -281,5 +286,7 @@ def class_reduce(
     """
     if pieces is None and seed is not None:
         pieces = Pieces.of(order, offsets)
+    if logits.device.type == "cpu" and pieces is None:
+        return _normalised(*class_sums_cpu(logits, order, offsets, FLOOR, scale))
     function = class_reduce_triton if logits.is_cuda and triton is not None else class_reduce_reference
     return function(logits, order, offsets, scale=scale, pieces=pieces, seed=seed)

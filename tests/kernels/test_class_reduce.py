@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor
 
 from constrain.kernels import class_reduce as module
-from constrain.kernels.class_reduce import FLOOR, class_reduce, class_reduce_reference, class_reduce_triton
+from constrain.kernels import row_blocks
+from constrain.kernels.class_reduce import (
+    FLOOR,
+    ClassScores,
+    class_reduce,
+    class_reduce_reference,
+    class_reduce_triton,
+)
 from constrain.kernels.pieces import Pieces
 from tests.kernels.conftest import Kernel
 
@@ -24,19 +32,37 @@ def classes(vocabulary: int, count: int, seed: int) -> tuple[torch.Tensor, torch
     return class_of, order, offsets
 
 
+Reduce = Callable[..., ClassScores]
+
+
+@pytest.fixture(params=[class_reduce, class_reduce_reference])
+def reduce(request: pytest.FixtureRequest) -> Reduce:
+    """What runs on a CPU, and the reference."""
+    function: Reduce = request.param
+    return function
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
 @pytest.mark.parametrize(
     ("length", "vocabulary", "count", "block"), [(1, 1, 2, 64), (5, 97, 7, 64), (9, 301, 40, 1000)]
 )
 def test_every_figure_equals_the_naive_loop(
-    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, length: int, vocabulary: int, count: int, block: int
+    reduce: Reduce,
+    monkeypatch: pytest.MonkeyPatch,
+    dtype: torch.dtype,
+    length: int,
+    vocabulary: int,
+    count: int,
+    block: int,
 ) -> None:
     monkeypatch.setattr(module, "_BLOCK", block)
+    monkeypatch.setattr(row_blocks, "BLOCK", block)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     poisoned = torch.empty
     monkeypatch.setattr(torch, "empty", lambda *a, **k: poisoned(*a, **k).fill_(torch.nan))
     class_of, order, offsets = classes(vocabulary, count, seed=vocabulary)
     logits = (4 * torch.randn((length, vocabulary), generator=torch.Generator().manual_seed(1))).to(dtype)
-    found = class_reduce(logits, order, offsets)
+    found = reduce(logits, order, offsets)
     log_p = logits.double().log_softmax(-1)
     assert torch.allclose(found.normalizer.double(), logits.double().logsumexp(-1), atol=1e-5)
     for k in range(count):
@@ -50,41 +76,41 @@ def test_every_figure_equals_the_naive_loop(
         assert torch.allclose(found.information[:, k].double(), (members.exp() * members).sum(-1), atol=1e-5)
 
 
-def test_what_the_model_rules_out_counts_as_the_floor() -> None:
+def test_what_the_model_rules_out_counts_as_the_floor(reduce: Reduce) -> None:
     logits = torch.tensor([[0.0, -math.inf, -1e30], [-math.inf, -math.inf, -math.inf]])
-    found = class_reduce(logits, torch.arange(3), torch.arange(4))
+    found = reduce(logits, torch.arange(3), torch.arange(4))
     assert found.mass[0].tolist() == [0.0, FLOOR, FLOOR]
     assert torch.isfinite(found.mass).all()
     assert torch.isfinite(found.peak).all()
 
 
 @pytest.mark.parametrize("poison", [math.nan, math.inf])
-def test_a_poisoned_position_has_no_ranking_and_does_not_touch_its_neighbours(poison: float) -> None:
+def test_a_poisoned_position_has_no_ranking_and_does_not_touch_its_neighbours(reduce: Reduce, poison: float) -> None:
     logits = torch.zeros((2, 4))
     logits[0, 2] = poison
-    found = class_reduce(logits, torch.arange(4), torch.tensor([0, 2, 4]))
+    found = reduce(logits, torch.arange(4), torch.tensor([0, 2, 4]))
     assert (found.mass[0] == FLOOR).all()
     assert torch.allclose(found.mass[1].exp(), torch.tensor([0.5, 0.5]))
 
 
-def test_the_logits_are_left_as_they_were() -> None:
+def test_the_logits_are_left_as_they_were(reduce: Reduce) -> None:
     logits = torch.randn((3, 8))
     before = logits.clone()
-    class_reduce(logits, torch.arange(8), torch.tensor([0, 8]))
+    reduce(logits, torch.arange(8), torch.tensor([0, 8]))
     assert torch.equal(logits, before)
 
 
-def test_nothing_but_minus_infinity_leaves_no_ranking() -> None:
-    found = class_reduce(torch.full((1, 3), -math.inf), torch.arange(3), torch.arange(4))
+def test_nothing_but_minus_infinity_leaves_no_ranking(reduce: Reduce) -> None:
+    found = reduce(torch.full((1, 3), -math.inf), torch.arange(3), torch.arange(4))
     assert found.mass.tolist() == found.peak.tolist() == [[FLOOR] * 3]
     assert found.information.tolist() == [[0.0] * 3]
 
 
-def test_a_temperature_divides_the_logits() -> None:
+def test_a_temperature_divides_the_logits(reduce: Reduce) -> None:
     _, order, offsets = classes(97, 7, seed=3)
     logits = torch.randn((4, 97), generator=torch.Generator().manual_seed(3))
-    found = class_reduce(logits, order, offsets, scale=torch.tensor(2.0))
-    expected = class_reduce(logits / 0.5, order, offsets)
+    found = reduce(logits, order, offsets, scale=torch.tensor(2.0))
+    expected = reduce(logits / 0.5, order, offsets)
     assert torch.equal(found.mass, expected.mass)
     assert torch.equal(found.information, expected.information)
     assert torch.equal(found.normalizer, expected.normalizer)

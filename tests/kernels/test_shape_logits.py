@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from constrain.kernels import row_blocks
 from constrain.kernels.shape_logits import shape_logits, shape_logits_reference, shape_logits_triton
 from tests.kernels.conftest import Kernel
 
@@ -44,6 +45,13 @@ def test_every_logit_gets_the_bias_of_its_class(dtype: torch.dtype) -> None:
     assert_same(out, expected)
     shape_logits(logits, bias, class_of, out=logits)
     assert_same(logits, expected)
+
+
+def test_rows_are_shared_out_among_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_blocks, "BLOCK", 100)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    logits, bias, class_of = case(9, 41, 5, torch.float32)
+    assert_same(shape_logits(logits, bias, class_of), shape_logits_reference(logits, bias, class_of))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
