@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from constrain.compressed_rows import Ints, distinct, group, mixed
+from constrain.compressed_rows import Ints, distinct, group, mixed, order
 from constrain.graphs import breadth_first, closure, steps_from
 
 __all__ = ["canonical", "distinct_columns", "minimal", "useful"]
 
 _NEVER = np.iinfo(np.int32).max
 _ROUNDS = (6, 18)  # of refinement by digests, and then more: what differs within so many bytes is told apart
+_FEW, _MOORE = 64, 12  # of so few states, rows are compared as they are, for so many rounds
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 Table = NDArray[np.int32]
@@ -40,8 +42,8 @@ def minimal(table: Table, byte_class: NDArray[np.uint8], accepting: Bools, start
     useful = distance[sequence] < _NEVER
     if len(sequence) < len(table) or not useful.all():
         sequence = sequence[useful]
-        table, accepting, distance = _renumbered(sequence, table), accepting[sequence], distance[sequence]
-        runs = _Runs.of(table)
+        table, runs = _renumbered(sequence, table), runs.renumbered(sequence, len(table))
+        accepting, distance = accepting[sequence], distance[sequence]
         sequence = np.arange(len(table))
     block = _partition(table, runs, distance)
     first = np.sort(np.unique(block[sequence], return_index=True)[1])
@@ -49,17 +51,14 @@ def minimal(table: Table, byte_class: NDArray[np.uint8], accepting: Bools, start
     number = np.empty(int(block.max()) + 1, np.int32)
     number[block[leaders]] = np.arange(len(leaders), dtype=np.int32)
     table = np.append(number[block], np.int32(-1))[table[leaders]]
-    columns, merged = distinct_columns(table)
-    return table[:, columns], merged[byte_class], accepting[leaders]
+    return *_with_distinct_columns(table, byte_class), accepting[leaders]
 
 
 def canonical(table: Table, byte_class: NDArray[np.uint8], accepting: Bools, start: int) -> Arrays:
     """The same as `minimal` and faster, of a table whose reachable states are useful and not equivalent."""
     table, byte_class = _in_byte_order(table, byte_class)
     sequence = breadth_first(start, *_Runs.of(table).successors(len(table)))
-    table = _renumbered(sequence, table)
-    columns, merged = distinct_columns(table)
-    return table[:, columns], merged[byte_class], accepting[sequence]
+    return *_with_distinct_columns(_renumbered(sequence, table), byte_class), accepting[sequence]
 
 
 def useful(table: Table, ending: Bools, start: int = 0) -> Bools:
@@ -72,13 +71,25 @@ def useful(table: Table, ending: Bools, start: int = 0) -> Bools:
 def distinct_columns(matrix: NDArray[Any]) -> tuple[Ints, NDArray[np.uint8]]:
     """Which columns (at most 256) of `matrix` are different: their first indices, and the class of every column.
 
-    Classes are numbered by their first columns.
+    Classes are numbered by their first columns. Columns are compared by a 64-bit digest first, and those with equal
+    ones entry by entry; should any differ, all is done again under another digest.
     """
-    number: dict[bytes, int] = {}
-    data, size = matrix.T.tobytes(), matrix.itemsize * len(matrix)
-    labels = [number.setdefault(data[n * size : (n + 1) * size], len(number)) for n in range(matrix.shape[1])]
-    first = dict(zip(reversed(labels), range(len(labels) - 1, -1, -1), strict=True))
-    return np.array([first[label] for label in range(len(first))], np.int64), np.array(labels, np.uint8)
+    values = matrix.astype(np.uint64)
+    for seed in count():
+        digest = mixed(np.arange(len(matrix)), seed) @ values
+        first: dict[int, int] = {}
+        leader = np.array([first.setdefault(each, n) for n, each in enumerate(digest.tolist())], np.int64)
+        others = np.flatnonzero(leader != np.arange(len(leader)))
+        if (matrix[:, others] == matrix[:, leader[others]]).all():
+            break
+    leaders = np.array([*first.values()], np.int64)
+    return leaders, np.searchsorted(leaders, leader).astype(np.uint8)
+
+
+def _with_distinct_columns(table: Table, byte_class: NDArray[np.uint8]) -> tuple[Table, NDArray[np.uint8]]:
+    """The table, row by row in memory, with equal columns merged, and the byte classes to go with it."""
+    columns, merged = distinct_columns(table)
+    return np.take(table, columns, axis=1), merged[byte_class]
 
 
 def _in_byte_order(table: Table, byte_class: NDArray[np.uint8]) -> tuple[Table, NDArray[np.uint8]]:
@@ -115,13 +126,23 @@ class _Runs:
     def of(cls, table: Table) -> _Runs:
         begins = np.ones(table.shape, np.bool_)
         np.not_equal(table[:, 1:], table[:, :-1], out=begins[:, 1:])
-        source, symbol = np.nonzero(begins)
-        target = table[source, symbol]
-        end = np.append(symbol[1:], 0)
-        end[end == 0] = table.shape[1]  # what follows is another row
+        begin = np.flatnonzero(begins)
+        end, target = np.append(begin[1:], table.size), table.ravel()[begin]
         exists = np.flatnonzero(target >= 0)
-        source, target, symbol, end = source[exists], target[exists], symbol[exists], end[exists]
-        return cls(source, target, symbol, _WEIGHT[end] - _WEIGHT[symbol])
+        begin, end, target = begin[exists], end[exists], target[exists]
+        source = begin // table.shape[1]
+        row = source * table.shape[1]
+        symbol = begin - row
+        return cls(source, target, symbol, _WEIGHT[end - row] - _WEIGHT[symbol])
+
+    def renumbered(self, sequence: Ints, states: int) -> _Runs:
+        """The runs of the table whose states are those of `sequence`, in its order; it had so many `states`."""
+        number = np.full(states, -1, np.int32)
+        number[sequence] = np.arange(len(sequence), dtype=np.int32)
+        source, target = number[self.source], number[self.target]
+        kept = np.flatnonzero((source >= 0) & (target >= 0))
+        kept = kept[order(source[kept], len(sequence))]
+        return _Runs(source[kept].astype(np.int64), target[kept], self.symbol[kept], self.weight[kept])
 
     def successors(self, states: int) -> tuple[Ints, NDArray[np.int32]]:
         """The graph of the edges as compressed rows, without loops, which no walk needs."""
@@ -143,11 +164,30 @@ def _partition(table: Table, runs: _Runs, distance: Ints) -> Ints:
 
     A guess that is never finer is right if the states of each block have successors in the same blocks.
     """
-    block = np.zeros(0, np.int64)
+    if len(table) <= _FEW:
+        block, is_stable = _refined(table, distance)
+        if is_stable:
+            return block
+    block = distance
     for block in _guesses(table, runs, distance):
         if _is_stable(table, block):
             return block
     return _coarsest(table, runs, block)
+
+
+def _refined(table: Table, distance: Ints) -> tuple[Ints, bool]:
+    """Moore's algorithm for `_MOORE` rounds, from blocks of equal `distance` on; and whether it came to an end."""
+    rows = np.column_stack([np.arange(len(table)), table])
+    block = np.append(distance, -1)  # the last entry is the dead state's
+    blocks = 0
+    for _ in range(_MOORE):
+        data, width = block[rows].tobytes(), rows.shape[1] * block.itemsize
+        number: dict[bytes, int] = {}
+        block[:-1] = [number.setdefault(data[n : n + width], len(number)) for n in range(0, len(data), width)]
+        if len(number) == blocks:
+            return block[:-1], True
+        blocks = len(number)
+    return block[:-1], False
 
 
 def _is_stable(table: Table, block: Ints) -> bool:

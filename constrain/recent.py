@@ -29,7 +29,7 @@ class Recent(Generic[K, V]):
     @property
     def size(self) -> int:
         """The bytes of all values."""
-        return sum(map(self._size, self._values.values()))
+        return sum(map(self._size, [*self._values.values()]))
 
     def get(self, key: K) -> V | None:
         with self._lock:

@@ -7,18 +7,20 @@ Every byte string acts on the states as a partial map (where does each state end
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from constrain.compressed_rows import Ints, slices
+from constrain.compressed_rows import Ints, ranges, slices
 from constrain.letters import Reading
+from constrain.trie import PLAIN
 
 __all__ = ["Maps", "token_maps"]
 
 _UNKNOWN = -1
 _TARGET = np.int64(0xFFFFFFFF)
-_BATCH = 1 << 21  # pairs composed at once: some 100 MB of temporaries
+_BATCH = 1 << 17  # pairs composed at once: temporaries of 1 MB each stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,23 +48,31 @@ def token_maps(reading: Reading, states: NDArray[np.int32]) -> Maps:
     table is read once per distinct map instead of once per trie node and state: the maps that occur are few (hundreds
     for tens of thousands of nodes), because most strings act alike. Where every letter below a node loops in all the
     states that its map leads to, all the tokens below have that map, and nobody goes there: in the midst of free text
-    most nodes are such.
+    most nodes are such. Where only the plain ones loop, the walk leaps to the special ones below (`Trie.next_special`).
     """
     trie = reading.trie
     book = _MapBook(reading, states)
-    nodes, numbers = np.zeros(1, np.int64), np.ones(1, np.int32)
+    nodes: NDArray[Any] = np.zeros(1, np.int64)
+    numbers = np.ones(1, np.int32)
     map_from = np.full(len(trie.sequence) + 1, _UNKNOWN, np.int32)  # of the tokens in sequence, until the next is known
     map_from[0] = 1
     while True:
-        open_ = np.flatnonzero(trie.below[nodes] & ~book.loops[numbers])
+        loops = np.take(book.loops, numbers)
+        open_ = np.flatnonzero(np.take(trie.sets, np.take(trie.below, nodes)) & ~loops)
         if not len(open_):
             break
         nodes, numbers = nodes[open_], numbers[open_]
-        width = trie.first_child[nodes + 1] - trie.first_child[nodes]
-        nodes = slices(trie.first_child, nodes)
-        key = np.repeat(numbers * np.int32(book.classes), width)
-        key += np.take(reading.letter_class, np.take(trie.byte, nodes))
-        numbers = book.composition(key)
+        leaps = (loops[open_] & PLAIN) == PLAIN
+        far, near = np.flatnonzero(leaps), np.flatnonzero(~leaps)
+        begin, end = trie.next_special(nodes[far])
+        special = trie.special[ranges(begin, end)]
+        unchanged, after = np.repeat(numbers[far], end - begin), trie.end[special]
+        inside = np.flatnonzero(after < np.repeat(trie.end[nodes[far]], end - begin))
+        map_from[after[inside]] = unchanged[inside]
+        begin, end = trie.first_child[nodes[near]], trie.first_child[nodes[near] + 1]
+        nodes = np.concatenate([ranges(begin, end), special])
+        numbers = np.concatenate([np.repeat(numbers[near], end - begin), unchanged])
+        numbers = book.composition(numbers * np.int32(book.classes) + reading.letter_class[trie.byte[nodes]])
         map_from[trie.begin[nodes]] = numbers
     known = np.flatnonzero(map_from[:-1] != _UNKNOWN)
     numbers, offsets, pairs = book.used(map_from[known])
@@ -97,6 +107,11 @@ class _MapBook:
         self.number = {b"": 0, self.pairs.tobytes(): 1}
         self.composed = np.full(64 * self.classes, _UNKNOWN, np.int32)
         self.composed[: self.classes] = 0
+        after = table[states].T  # the letters' own maps
+        exists = np.flatnonzero(after >= 0)
+        ends = np.searchsorted(exists, len(states) * np.arange(1, self.classes + 1))
+        pairs = _packed(states[exists % len(states)], np.take(after, exists))
+        self.fill(np.arange(self.classes, 2 * self.classes), pairs, ends)
 
     def composition(self, key: NDArray[np.int32]) -> NDArray[np.int32]:
         """The numbers of all the "m, then c" whose keys are given."""
@@ -133,10 +148,13 @@ class _MapBook:
         cell += np.repeat(letter, size)
         reached = np.take(self.successor, cell)
         exists = np.flatnonzero(reached >= 0)
-        ends = np.searchsorted(exists, np.cumsum(size))
         pairs = np.take(pair, exists)
         pairs &= ~_TARGET
         pairs |= np.take(reached, exists)
+        self.fill(keys, pairs, np.searchsorted(exists, np.cumsum(size)))
+
+    def fill(self, keys: NDArray[Any], pairs: NDArray[np.int64], ends: Ints) -> None:
+        """Set `composed` at `keys` to the maps that are given one after the other, each up to its end."""
         data = pairs.tobytes()
         known, number = len(self.number), self.number
         fresh: list[int] = []

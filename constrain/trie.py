@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from constrain.compressed_rows import distinct
 
-__all__ = ["GROUPS", "Trie"]
+__all__ = ["GROUPS", "PLAIN", "Trie"]
 
 
 def _groups() -> NDArray[np.int64]:
@@ -27,6 +29,15 @@ def _groups() -> NDArray[np.int64]:
 
 GROUPS = _groups()
 """A group, less than 64, for every byte."""
+
+_SPECIAL = np.ones(256, np.bool_)
+_SPECIAL[[*range(0x20, 0x7F), 0xFF]] = False
+_SPECIAL[[*b'"\\']] = True
+
+PLAIN = np.bitwise_or.reduce(np.uint64(1) << np.unique(GROUPS[~_SPECIAL]).astype(np.uint64))
+"""The groups, as bits, of printable ASCII without quotes and backslashes and of the letter that stands for a whole
+character beyond it; all other bytes are *special*. In the midst of a JSON string no plain byte changes anything.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +65,6 @@ class Trie:
 
     first_child: NDArray[np.int32]
     byte: NDArray[np.uint8]
-    parent: NDArray[np.int32]
     level: NDArray[np.int32]
     node_of_token: NDArray[np.int32]
 
@@ -74,36 +84,70 @@ class Trie:
         return np.repeat(np.arange(self.height + 1, dtype=np.int32), np.diff(self.level))
 
     @cached_property
-    def below(self) -> NDArray[np.uint64]:
-        """uint64 `[N]`: bit g is set where a byte of group g (of `GROUPS`) labels an edge below the node."""
+    def parent(self) -> NDArray[np.int32]:
+        nodes = np.arange(-1, self.nodes, dtype=np.int32)
+        return np.repeat(nodes, np.diff(self.first_child, prepend=0))
+
+    @property
+    def _levels(self) -> list[slice]:
+        """The nodes of each depth but 0."""
+        return [slice(*pair) for pair in pairwise(self.level[1:].tolist())]
+
+    @cached_property
+    def below(self) -> NDArray[np.unsignedinteger[Any]]:
+        """`[N]`: bit g of `sets[below[n]]` is set where a byte of group g (of `GROUPS`) labels an edge below n."""
+        return self._below[1]
+
+    @cached_property
+    def sets(self) -> NDArray[np.uint64]:
+        """The different sets of groups below nodes: thousands for hundreds of thousands of nodes."""
+        return self._below[0]
+
+    @cached_property
+    def _below(self) -> tuple[NDArray[np.uint64], NDArray[np.unsignedinteger[Any]]]:
         bits = np.uint64(1) << GROUPS.astype(np.uint64)
         below = np.zeros(self.nodes, np.uint64)
-        for begin, end in reversed([*zip(self.level[1:-1].tolist(), self.level[2:].tolist(), strict=True)]):
-            parent = self.parent[begin:end]
+        for nodes in reversed(self._levels):
+            parent = self.parent[nodes]
             first = np.flatnonzero(np.diff(parent, prepend=-1))
-            below[parent[first]] = np.bitwise_or.reduceat(bits[self.byte[begin:end]] | below[begin:end], first)
-        return below
+            below[parent[first]] = np.bitwise_or.reduceat(bits[self.byte[nodes]] | below[nodes], first)
+        sets, kind = np.unique(below, return_inverse=True)
+        return sets, kind.astype(np.min_scalar_type(len(sets)))
+
+    @cached_property
+    def _ending(self) -> NDArray[np.int64]:
+        """int64 `[N]`: how many tokens end at each node."""
+        return np.bincount(self.node_of_token + 1, minlength=self.nodes + 1)[1:]
+
+    @cached_property
+    def _size(self) -> NDArray[np.int64]:
+        """int64 `[N]`: how many tokens begin with each node's prefix."""
+        size = self._ending.copy()
+        for nodes in reversed(self._levels):
+            parent = self.parent[nodes]
+            first = np.flatnonzero(np.diff(parent, prepend=-1))
+            size[parent[first]] += np.add.reduceat(size[nodes], first)
+        return size
 
     @cached_property
     def begin(self) -> NDArray[np.int32]:
-        """int32 `[N + 1]`: how many tokens come before all those that begin with the node's prefix, in `sequence`.
+        """int32 `[N]`: how many tokens come before all those that begin with the node's prefix, in `sequence`.
 
-        These are next to one another, first the ones that end here, then those of the first child. The last entry is
-        how many tokens have bytes.
+        These are next to one another, first the ones that end here, then those of the first child.
         """
-        ending = np.bincount(self.node_of_token + 1, minlength=self.nodes + 1)[1:]
-        size = ending.copy()
-        for begin, end in reversed([*zip(self.level[1:-1].tolist(), self.level[2:].tolist(), strict=True)]):
-            parent = self.parent[begin:end]
-            first = np.flatnonzero(np.diff(parent, prepend=-1))
-            size[parent[first]] += np.add.reduceat(size[begin:end], first)
-        place = np.zeros(self.nodes + 1, np.int64)
-        place[-1] = size[0]
-        for begin, end in zip(self.level[1:-1].tolist(), self.level[2:].tolist(), strict=True):
-            parent = self.parent[begin:end]
-            before = np.cumsum(size[begin:end]) - size[begin:end]
-            place[begin:end] = place[parent] + ending[parent] + before - before[self.first_child[parent] - begin]
-        return place.astype(np.int32)
+        size = self._size
+        begin = np.zeros(self.nodes, np.int64)
+        for nodes in self._levels:
+            parent = self.parent[nodes]
+            before = np.cumsum(size[nodes]) - size[nodes]
+            before -= before[self.first_child[parent] - nodes.start]
+            begin[nodes] = begin[parent] + self._ending[parent] + before
+        return begin.astype(np.int32)
+
+    @cached_property
+    def end(self) -> NDArray[np.int32]:
+        """int32 `[N]`: how many tokens come before all those that come after the ones with the node's prefix."""
+        return (self.begin + self._size).astype(np.int32)
 
     @cached_property
     def sequence(self) -> NDArray[np.int32]:
@@ -117,6 +161,38 @@ class Trie:
         place = np.full(len(self.node_of_token), -1)
         place[self.sequence] = np.arange(len(self.sequence))
         return place
+
+    @cached_property
+    def specials(self) -> NDArray[np.unsignedinteger[Any]]:
+        """`[N]`: how many special bytes (see `PLAIN`) each node's prefix has."""
+        special = _SPECIAL[self.byte].astype(np.min_scalar_type(self.height))
+        special[0] = 0
+        for nodes in self._levels:
+            special[nodes] += special[self.parent[nodes]]
+        return special
+
+    @cached_property
+    def special(self) -> NDArray[np.int32]:
+        """int32: the nodes whose last byte is special, by the number of special bytes in their prefix, then `begin`."""
+        nodes = 1 + np.flatnonzero(_SPECIAL[self.byte[1:]])
+        return nodes[np.argsort(self._rank(nodes), kind="stable")].astype(np.int32)
+
+    @cached_property
+    def _special_rank(self) -> NDArray[np.int64]:
+        return self._rank(self.special)
+
+    def _rank(self, nodes: NDArray[Any]) -> NDArray[np.int64]:
+        rank: NDArray[np.int64] = self.specials[nodes].astype(np.int64) * len(self.sequence) + self.begin[nodes]
+        return rank
+
+    def next_special(self, nodes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where in `special` those nodes begin and end that are below each of `nodes`, with only plain bytes between.
+
+        Nodes with equally many special bytes are side by side in the tree, never one below the other.
+        """
+        rank = (self.specials[nodes].astype(np.int64) + 1) * len(self.sequence)
+        begin, end = (np.searchsorted(self._special_rank, rank + bound[nodes]) for bound in (self.begin, self.end))
+        return begin, end
 
     @classmethod
     def build(cls, tokens: Sequence[bytes | None]) -> Trie:
@@ -149,10 +225,9 @@ class Trie:
         trie = cls(
             first_child=first_child.astype(np.int32),
             byte=np.concatenate(labels).astype(np.uint8),
-            parent=parent.astype(np.int32),
             level=np.array(level, dtype=np.int32),
             node_of_token=node.astype(np.int32),
         )
-        for array in (trie.first_child, trie.byte, trie.parent, trie.level, trie.node_of_token):
+        for array in (trie.first_child, trie.byte, trie.level, trie.node_of_token):
             array.setflags(write=False)
         return trie

@@ -1,4 +1,4 @@
-"""The three JSON schemas that the benchmarks share, and the vocabularies they are compiled for."""
+"""The JSON schemas that the benchmarks share, and the vocabularies they are compiled for."""
 
 from __future__ import annotations
 
@@ -58,8 +58,32 @@ _OPTIONAL = {
     "additionalProperties": False,
 }
 
-SCHEMAS: dict[str, dict[str, Any]] = {"person": _PERSON, "order": _ORDER, "optional": _OPTIONAL}
-"""A flat person; an order with a UUID, a date-time, an enum, items and tags; eight optional strings."""
+_TICKET = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "integer", "minimum": 1},
+        "title": {"type": "string"},
+        "description": {"type": "string"},
+        "status": {"enum": ["open", "in progress", "blocked", "closed"]},
+        "priority": {"enum": ["low", "medium", "high"]},
+        "labels": {"type": "array", "items": {"type": "string"}},
+        "assignee": {
+            "type": "object",
+            "properties": {"name": {"type": "string"}, "team": {"type": "string"}, "on_call": {"type": "boolean"}},
+            "required": ["name"],
+            "additionalProperties": False,
+        },
+        "due": {"type": "string", "format": "date"},
+        "estimate_hours": {"type": "number"},
+        "resolved": {"type": "boolean"},
+    },
+    "required": ["id", "title", "status", "priority"],
+    "additionalProperties": False,
+}
+
+SCHEMAS: dict[str, dict[str, Any]] = {"person": _PERSON, "order": _ORDER, "optional": _OPTIONAL, "ticket": _TICKET}
+"""A flat person; an order with a UUID, a date-time, an enum, items and tags; eight optional strings;
+a ticket, whose texts have no length limits: some 500 states."""
 
 
 ANSWERS: dict[str, Any] = {
@@ -72,11 +96,24 @@ ANSWERS: dict[str, Any] = {
         "tags": ["gift", "express"],
     },
     "optional": {"title": "Notes on the Engine", "author": "Ada Lovelace", "language": "English"},
+    "ticket": {
+        "id": 1843,
+        "title": "Printer jams on cards",
+        "description": "Cards from the second tray stop halfway.\nIt began on Monday.",
+        "status": "in progress",
+        "priority": "high",
+        "labels": ["hardware", "tray 2"],
+        "assignee": {"name": "Charles Babbage", "team": "Mill", "on_call": False},
+        "due": "2024-06-30",
+        "estimate_hours": 2.5,
+        "resolved": False,
+    },
 }
 """A valid value of each schema."""
 
 _PAID = ANSWERS["order"]
 _LAMP = _PAID["items"][0]
+_JAM = ANSWERS["ticket"]
 
 DOCUMENTS: dict[str, tuple[str, ...]] = {
     "person": (
@@ -104,6 +141,17 @@ DOCUMENTS: dict[str, tuple[str, ...]] = {
         json.dumps({"genre": "science", "summary": "a\nb"}),
         json.dumps({"title": 1}),
         json.dumps({"title": "Notes", "pages": "66"}),
+    ),
+    "ticket": (
+        json.dumps(_JAM),
+        json.dumps(_JAM, indent=2),
+        json.dumps({"id": 1, "title": "", "status": "open", "priority": "low"}),
+        json.dumps(_JAM | {"assignee": {"name": "Zo\u00eb"}, "estimate_hours": 1e-3}),
+        json.dumps(_JAM | {"id": 0}),
+        json.dumps(_JAM | {"status": "lost"}),
+        json.dumps(_JAM | {"due": "2023-02-29"}),
+        json.dumps(_JAM | {"assignee": {"team": "Mill"}}),
+        json.dumps({"id": 1, "title": "No status", "priority": "low"}),
     ),
 }
 """Texts that a compiled schema should judge as `jsonschema` judges them; members stand in the schema's order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 
 from constrain import minimize
 from constrain.automaton import Automaton
-from constrain.minimize import canonical, minimal, useful
+from constrain.compressed_rows import mixed
+from constrain.minimize import canonical, distinct_columns, minimal, useful
 
 CLASSES = 3
 BYTE_CLASS = np.arange(256).astype(np.uint8) % CLASSES
@@ -51,10 +53,13 @@ def moore(table: NDArray[np.int32], accepting: NDArray[np.bool_], start: int) ->
     return [[number.get(t, -1) for t in row] for row in out], final
 
 
+@pytest.mark.parametrize("few", [0, 64])
 @given(tables())
-@settings(max_examples=500, deadline=None)
-def test_a_minimal_table_is_that_of_moore(case: Case) -> None:
-    table, byte_class, accepting = minimal(case[0], BYTE_CLASS, *case[1:])
+@settings(max_examples=300, deadline=None)
+def test_a_minimal_table_is_that_of_moore(few: int, case: Case) -> None:
+    with patch.object(minimize, "_FEW", few):
+        table, byte_class, accepting = minimal(case[0], BYTE_CLASS, *case[1:])
+    assert table.flags.c_contiguous
     expected, final = moore(*case)
     assert table[:, byte_class[:CLASSES]].tolist() == expected
     assert accepting.tolist() == final
@@ -73,6 +78,20 @@ def test_a_table_without_equivalent_states_only_needs_numbering(case: Case, data
     assert all((one == other).all() for one, other in zip(found, expected, strict=True))
 
 
+@given(st.lists(st.lists(st.integers(-1, 1), min_size=6, max_size=6), max_size=4), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_columns_are_told_apart_whatever_their_digests(rows: list[list[int]], collide: bool) -> None:
+    def digests(values: NDArray[np.int64], seed: int) -> NDArray[np.uint64]:
+        return mixed(values, seed) * np.uint64(seed > 0 or not collide)
+
+    matrix = np.array(rows, np.int32).reshape(-1, 6)
+    with patch.object(minimize, "mixed", digests):
+        first, label = distinct_columns(matrix)
+    columns = [column.tolist() for column in matrix.T]
+    assert first.tolist() == [n for n, column in enumerate(columns) if columns.index(column) == n]
+    assert [columns[first[n]] for n in label.tolist()] == columns
+
+
 @given(tables())
 @settings(max_examples=300, deadline=None)
 def test_useful_states_are_those_on_the_way_from_the_start_to_an_ending(case: Case) -> None:
@@ -87,10 +106,11 @@ def test_useful_states_are_those_on_the_way_from_the_start_to_an_ending(case: Ca
 @contextmanager
 def without_guess() -> Iterator[None]:
     """Nothing but acceptance is known before refinement, so that every split is refinement's own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            minimize, "_guesses", lambda table, runs, distance: [np.unique(distance == 0, return_inverse=True)[1]]
-        )
+
+    def by_acceptance(table: object, runs: object, distance: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        return [np.unique(distance == 0, return_inverse=True)[1]]
+
+    with patch.object(minimize, "_guesses", by_acceptance), patch.object(minimize, "_FEW", 0):
         yield
 
 

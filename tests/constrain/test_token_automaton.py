@@ -19,9 +19,11 @@ from constrain.vocabulary import Vocabulary
 PATTERNS = ["(ab|ba)*c?", "a{2,5}b", "[abc]*aa[abc]*", "(a|bc){0,3}", "abcabc", "x", "", "(ab)*", "a*b*c*"]
 PATTERNS += [".*b", "a[^a]{0,2}", "[^a]*a[^\u00e9]*", "(\u00e9|a)*\u20ac?", "[\u20ac-\U0001f600]*a"]
 PATTERNS += ["".join(f"{letter}?" for letter in f"{ascii_letters}{digits}!%&,-")]  # more than 64 kinds of bytes
+PATTERNS += ['"[^"]*"(,"[^"]*")*', r'("([^"\\]|\\[^a])*"|[ab]*)*', "[^a]*x?"]  # plain letters loop in strings
 CHARACTERS = "abcx\u00e9\u20ac\U0001f600"
 token = st.one_of(
     st.text("abcx", min_size=1, max_size=4).map(str.encode),
+    st.text('ax",\\\n', min_size=1, max_size=6).map(str.encode),
     st.builds(
         lambda text, begin, end: text.encode()[begin : len(text.encode()) - end] or b"a",
         st.text(CHARACTERS, min_size=1, max_size=4),

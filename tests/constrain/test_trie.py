@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constrain.trie import GROUPS, Trie
+from constrain.trie import GROUPS, PLAIN, Trie
 
 TOKENS = st.lists(st.none() | st.text("ab\u00e9", max_size=5).map(str.encode) | st.binary(max_size=3), max_size=30)
 
@@ -78,9 +78,7 @@ def test_tokens_in_sequence_are_sorted_and_those_below_a_node_are_a_range(tokens
     assert trie.place.tolist() == [trie.sequence.tolist().index(i) if token else -1 for i, token in enumerate(tokens)]
     for prefix, node in number.items():
         inside = [i for i in trie.sequence.tolist() if (tokens[i] or b"").startswith(prefix)]
-        begin = int(trie.begin[node])
-        assert trie.sequence[begin : begin + len(inside)].tolist() == inside
-    assert trie.begin[-1] == len(trie.sequence)
+        assert trie.sequence[trie.begin[node] : trie.end[node]].tolist() == inside
 
 
 @settings(deadline=None)
@@ -90,7 +88,28 @@ def test_groups_below_a_node_are_those_of_the_bytes_that_may_follow(tokens: list
     _, number = naive(tokens)
     for prefix, node in number.items():
         following = {byte for token in tokens if token and token.startswith(prefix) for byte in token[len(prefix) :]}
-        assert int(trie.below[node]) == sum(1 << group for group in {int(GROUPS[byte]) for byte in following})
+        groups = {int(GROUPS[byte]) for byte in following}
+        assert int(trie.sets[trie.below[node]]) == sum(1 << group for group in groups)
+
+
+def is_plain(byte: int) -> bool:
+    return byte == 0xFF or (0x20 <= byte < 0x7F and chr(byte) not in '"\\')
+
+
+def test_plain_groups_are_those_of_plain_bytes() -> None:
+    assert [int(PLAIN) >> int(GROUPS[byte]) & 1 for byte in range(256)] == [is_plain(byte) for byte in range(256)]
+
+
+@settings(deadline=None)
+@given(TOKENS | st.lists(st.text('a"\n', max_size=5).map(str.encode), max_size=30))
+def test_next_special_nodes_are_those_behind_plain_bytes_alone(tokens: list[bytes | None]) -> None:
+    trie = Trie.build(tokens)
+    _, number = naive(tokens)
+    begin, end = trie.next_special(np.arange(trie.nodes))
+    for prefix, node in number.items():
+        following = [other for other in number if len(other) > len(prefix) and other.startswith(prefix)]
+        next_ = [o for o in following if not is_plain(o[-1]) and all(map(is_plain, o[len(prefix) : -1]))]
+        assert sorted(trie.special[begin[node] : end[node]].tolist()) == sorted(number[other] for other in next_)
 
 
 def test_types_are_as_documented_and_arrays_are_read_only() -> None:
