@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from constrain.kernels.chain import Graph, backward, forward, marginals, walk
+from constrain.kernels.chain import Graph, backward, flow, walk
 from constrain.kernels.edge_index import EdgeIndex
 
 try:
@@ -50,15 +50,14 @@ class Swept:
     drawn: Tensor
 
 
-def sweep_reference(graph: Graph, state_row: Tensor, scores: Tensor, peaks: Tensor, seed: Tensor) -> Swept:
+def sweep_reference(graph: Graph, scores: Tensor, peaks: Tensor, seed: Tensor) -> Swept:
     """In float64, one after the other; see `sweep`. Its draws use other random numbers than the kernel's."""
     scores, peaks = scores.double(), peaks.double()
     beta, highest = backward(graph, scores), backward(graph, peaks, maximum=True)
-    log_z = beta[0, graph.start]
-    mu = marginals(graph, scores, forward(graph, scores), beta, log_z[state_row])
+    mu = flow(graph, scores, beta)
     generator = torch.Generator(scores.device).manual_seed(int(seed))
     drawn = walk(graph, scores, beta, generator)
-    return Swept(log_z, mu.log(), highest[0, graph.start], walk(graph, peaks, highest), drawn)
+    return Swept(beta[0, graph.start], mu.log(), highest[0, graph.start], walk(graph, peaks, highest), drawn)
 
 
 if triton is not None:
@@ -270,4 +269,4 @@ def sweep(
     if scores.is_cuda and triton is not None:
         index = EdgeIndex.of(graph, state_row, scores.shape[1]) if index is None else index
         return sweep_triton(graph, index, scores, peaks, seed)
-    return sweep_reference(graph, state_row, scores, peaks, seed)
+    return sweep_reference(graph, scores, peaks, seed)

@@ -100,7 +100,7 @@ def cases(constraint: Constraint, length: int, rows: int, dtype: torch.dtype, de
     columns = table.columns * rows
     scores = torch.randn((length, columns), generator=generator, device=device, dtype=torch.float64)
     run = partial(sweeps.sweep_triton, graph, EdgeIndex.of(graph, owner, columns), scores, scores, seed)
-    expect = partial(sweeps.sweep_reference, graph, owner, scores, scores, seed)
+    expect = partial(sweeps.sweep_reference, graph, scores, scores, seed)
     yield Case("sweep", run, expect, run, 3 * 4 * graph.alive.numel())
 
     domains = torch.full((rows, 81, 1), 511, dtype=torch.int32, device=device)
@@ -162,7 +162,8 @@ def main(
 ) -> None:
     """The GPU kernels against their references, then against the clock."""
     if not torch.cuda.is_available():
-        print("no GPU here; where there is one: python tests/bench/kernels.py")
+        absent = "no GPU here; where there is one: python tests/bench/kernels.py"
+        print(json.dumps({"device": None, "note": absent}) if as_json else absent)
         return
     vocabulary = resized(Vocabulary.from_tekken(tekken_path()), size)
     constraint = compile(JsonSchema(SCHEMAS[schema]), vocabulary)

@@ -120,7 +120,7 @@ def test_accept(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
 @pytest.mark.parametrize("length", [1, 5])
 def test_sweep(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
     zero = torch.zeros(1, dtype=torch.int64)
-    graph = Graph(zero, zero, zero, torch.ones((length + 1, 1), dtype=torch.bool), zero, zero[None])
+    graph = Graph(zero, zero, zero, torch.ones((length + 1, 1), dtype=torch.bool), zero)
     index, scores = EdgeIndex.of(graph, zero, 1), torch.zeros((length, 1))
 
     def call() -> None:

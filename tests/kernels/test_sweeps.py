@@ -41,12 +41,7 @@ def layered(length: int, rows: Sequence[tuple[int, Edges, set[int]]], columns: i
         start.append(first)
         owner += [row] * states
     source, column, target = (torch.tensor(part) for part in zip(*edges, strict=True))
-    degree = int(torch.bincount(source).max())
-    outgoing = torch.full((len(owner), degree), len(edges))
-    for q in range(len(owner)):
-        mine = (source == q).nonzero()[:, 0]
-        outgoing[q, : len(mine)] = mine
-    graph = Graph(source, target, column, torch.cat(alive, 1), torch.tensor(start), outgoing)
+    graph = Graph(source, target, column, torch.cat(alive, 1), torch.tensor(start))
     return graph, torch.tensor(owner)
 
 
@@ -122,7 +117,7 @@ def test_the_kernel_equals_the_reference(kernel: Kernel, seed: int, tile: tuple[
     index = EdgeIndex.of(graph, owner, 21)
     noise = torch.tensor(17 + seed)
     found, _ = kernel(sweep_triton, graph, index, scores, peaks, noise, group=tile[0], width=tile[1])
-    expected = sweep_reference(graph, owner, scores, peaks, noise)
+    expected = sweep_reference(graph, scores, peaks, noise)
     assert_equal(found, expected)
     assert found.drawn.tolist() == drawn_by_hand(graph, scores, backward(graph, scores), noise)
 
@@ -142,7 +137,7 @@ def test_a_tail_a_row_that_is_pinned_and_columns_that_no_edge_has(kernel: Kernel
     graph, owner = layered(5, [(3, tail, {2}), (6, [(q, 3, q + 1) for q in range(5)], {5})], 6)
     scores, peaks = random_scores(0, 5, 6)
     found, _ = kernel(sweep_triton, graph, EdgeIndex.of(graph, owner, 6), scores, peaks, torch.tensor(0))
-    assert_equal(found, sweep_reference(graph, owner, scores, peaks, torch.tensor(0)))
+    assert_equal(found, sweep_reference(graph, scores, peaks, torch.tensor(0)))
     assert found.best[0, 1:].tolist() == found.drawn[0, 1:].tolist() == [1, 2, 2, 2]
     assert found.best[1].tolist() == found.drawn[1].tolist() == [3] * 5
     assert (found.log_marginals[:, 4:] == -torch.inf).all()
@@ -153,7 +148,7 @@ def test_scores_at_the_floor_cost_half_a_thousandth_each(kernel: Kernel) -> None
     scores, _ = random_scores(1, 40, 3)
     scores[::2] = -1e4
     found, _ = kernel(sweep_triton, graph, EdgeIndex.of(graph, owner, 3), scores, scores, torch.tensor(0))
-    expected = sweep_reference(graph, owner, scores, scores, torch.tensor(0))
+    expected = sweep_reference(graph, scores, scores, torch.tensor(0))
     assert (found.log_z - expected.log_z).abs().max() <= 20 * 5e-4
     assert torch.equal(found.best, expected.best)
     assert torch.equal(found.log_marginals.isfinite(), expected.log_marginals.isfinite())
@@ -175,7 +170,7 @@ def test_float32_agrees_with_float64_over_a_long_canvas(kernel: Kernel, spread: 
     graph, owner = random_rows(2, length=256, rows=2, columns=9)
     scores, peaks = (spread * part for part in random_scores(2, 256, 18))
     found, _ = kernel(sweep_triton, graph, EdgeIndex.of(graph, owner, 18), scores, peaks, torch.tensor(0))
-    expected = sweep_reference(graph, owner, scores, peaks, torch.tensor(0))
+    expected = sweep_reference(graph, scores, peaks, torch.tensor(0))
     assert (found.log_z - expected.log_z).abs().max() < 1e-3
     assert (found.weight - expected.weight).abs().max() < 1e-3
     assert torch.equal(found.best, expected.best)
