@@ -16,11 +16,14 @@ import torch
 from torch import Tensor
 
 from constrain.constraint import Constraint, compile
-from constrain.engine.posterior import TokenCanvas, TokenConstraints, TokenPosterior
+from constrain.engine.masked_canvas import first_pass
+from constrain.engine.posterior import TokenPosterior
 from constrain.engine.refine import refine
 from constrain.engine.seams import Denoiser
 from constrain.engine.stopping import StopRule
+from constrain.engine.token_canvas import TokenCanvas, TokenConstraints
 from constrain.errors import ConstrainError, SpecError, UnsatisfiableError
+from constrain.notebook import preformatted, table
 from constrain.spec import Spec
 from constrain.specs import Choice, as_spec
 from constrain.vocabulary import Vocabulary
@@ -50,6 +53,11 @@ class Ranking(Mapping[Any, float]):
         if self.error is not None:
             raise self.error
         return self.probabilities
+
+    def _repr_html_(self) -> str:
+        if self.error is not None:
+            return table("no choice", [("error", preformatted(str(self.error)))])
+        return table("choice", [(str(option), f"{share:.2%}") for option, share in self.items()])
 
     def __getitem__(self, option: Any) -> float:
         return self._known[option]
@@ -99,12 +107,13 @@ class Alternatives:
                     hint="shorten it: options are compared within one canvas",
                 )
 
-    def masses(self, logits: Tensor, budget: int) -> Tensor:
-        """float64 `[N]`: log of the mass of each option under `logits` `[L, V]`, in at most `budget` tokens of text.
+    def reach(self, length: int) -> int:
+        """How many of `length` positions the longest text and its end of turn need. The rest have no weight but 1."""
+        return min((self.whole.longest or length) + 1, length)
 
-        Nothing behind the end of the longest text has any weight but 1, so no more of the canvas is read.
-        """
-        length = min((self.whole.longest or len(logits)) + 1, len(logits))
+    def masses(self, logits: Tensor, budget: int) -> Tensor:
+        """float64 `[N]`: log of the mass of each option under `logits` `[L, V]`, in at most `budget` tokens of text."""
+        length = self.reach(len(logits))
         canvas = TokenConstraints(self.constraints, device=logits.device).canvas(length, budget)
         return canvas.posterior(logits[:length].expand(len(self.options), -1, -1)).log_z
 
@@ -123,6 +132,7 @@ def _listed(options: Any) -> tuple[Spec, list[tuple[Any, Spec]]]:
     return as_spec(options), [(value, as_spec(Literal[value])) for value in values]
 
 
+@torch.no_grad()
 def rank(
     denoiser: Denoiser,
     alternatives: Alternatives,
@@ -132,14 +142,21 @@ def rank(
     stop: StopRule,
     generator: torch.Generator,
 ) -> list[Ranking]:
-    """Refine one canvas of a choice; each row's ranking is that of the pass in which it stops."""
+    """Refine one canvas of a choice; each row's ranking is that of the pass in which it stops.
+
+    Where there is one pass alone, what the model says behind the options is not even computed.
+    """
+    available = [min(budget, denoiser.length) for budget in budgets]
+    if max_passes == 1:
+        logits = first_pass(denoiser, alternatives.reach(denoiser.length), generator)
+        pairs = zip(logits, available, strict=True)
+        return [_ranking(alternatives.options, alternatives.masses(row, budget), 1) for row, budget in pairs]
     constraints = TokenConstraints([alternatives.whole] * len(budgets), budgets=budgets, device=denoiser.device)
     observed = _Observed(constraints.canvas(denoiser.length, denoiser.length))
     rankings: dict[int, Ranking] = {}
     for draft in refine(denoiser, observed, max_passes=max_passes, stop=stop, generator=generator):
         for row in (row for row, reason in enumerate(draft.reasons) if reason is not None and row not in rankings):
-            budget = min(budgets[row], denoiser.length)
-            mass = alternatives.masses(observed.logits[row], budget)
+            mass = alternatives.masses(observed.logits[row], available[row])
             rankings[row] = _ranking(alternatives.options, mass, draft.passes[row])
     return [rankings[row] for row in range(len(budgets))]
 
@@ -151,6 +168,9 @@ class _Observed:
         self.canvas = canvas
         self.known = canvas.known
         self.logits: Tensor
+
+    def settle(self, tokens: Tensor) -> None:
+        self.canvas.settle(tokens)
 
     def posterior(self, logits: Tensor) -> TokenPosterior:
         self.logits = logits

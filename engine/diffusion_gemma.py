@@ -15,7 +15,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 from transformers import DynamicCache
 
+from constrain.engine.masked_head import Mask, MaskedHead
 from constrain.engine.stopping import StopRule
+from constrain.kernels.accept import accept
 
 __all__ = ["CHANNEL", "DiffusionGemma", "Settings"]
 
@@ -84,24 +86,31 @@ class DiffusionGemma:
 
     def __call__(self, canvas: Tensor, belief: Tensor | None, step: int, steps: int) -> Tensor:
         """float32 `[B, L, V]`; the temperature falls linearly from `t_max`, towards `t_min`."""
+        logits: Tensor = self.network(**self._inputs(canvas, belief)).logits
+        return logits.div_(self._temperature(step, steps))
+
+    def masked(self, mask: Mask) -> MaskedHead | None:
+        """The same passes, on this canvas, with no more than `mask` of the logits; None if the network is not open."""
+        fits = MaskedHead.fits(self.network)
+        return MaskedHead(self.network, mask, self._inputs, self._temperature) if fits else None
+
+    def _inputs(self, canvas: Tensor, belief: Tensor | None) -> dict[str, Any]:
         embeddings = self.network.model.decoder.embed_tokens.weight
-        output = self.network(
-            decoder_input_ids=canvas,
-            self_conditioning_logits=None if belief is None else belief.to(embeddings.dtype),
-            decoder_attention_mask=self._decoder_masks,
-            decoder_position_ids=self._positions,
-            past_key_values=self._cache,
-        )
-        logits: Tensor = output.logits
+        return {
+            "decoder_input_ids": canvas,
+            "self_conditioning_logits": None if belief is None else belief.to(embeddings.dtype),
+            "decoder_attention_mask": self._decoder_masks,
+            "decoder_position_ids": self._positions,
+            "past_key_values": self._cache,
+        }
+
+    def _temperature(self, step: int, steps: int) -> Tensor:
         left = torch.full((), steps - step, dtype=torch.int32, device=self.device)  # on the device: same rounding
-        temperature = self.settings.t_min + (self.settings.t_max - self.settings.t_min) * (left / steps)
-        return logits / temperature
+        return self.settings.t_min + (self.settings.t_max - self.settings.t_min) * (left / steps)
 
     def accept(self, entropy: Tensor) -> Tensor:
-        """The entropy bound: the k positions of lowest entropy with sum - max <= bound (arXiv 2505.24857)."""
-        ascending, positions = torch.sort(entropy, dim=-1)
-        within = torch.cumsum(ascending, dim=-1) - ascending <= self.settings.entropy_bound
-        return torch.zeros_like(within).scatter(-1, positions, within)
+        """By the entropy bound (arXiv 2505.24857)."""
+        return accept(entropy, self.settings.entropy_bound)
 
     def renoise(self, canvas: Tensor, draw: Tensor, accepted: Tensor, generator: torch.Generator) -> Tensor:
         """Nothing of the old canvas stays: a position accepted earlier has to be accepted again."""

@@ -62,6 +62,15 @@ class Judge:
         start = sum(length <= begin for length in ends[1:])
         return min(start, max(stop - 1, 0)), stop
 
+    def until_end(self, tokens: Sequence[int]) -> list[int]:
+        """`tokens` of a canvas, up to their end of turn."""
+        ends = (n for n, token in enumerate(tokens, 1) if token in self.constraint.vocabulary.end_of_turn)
+        return list(tokens[: next(ends, len(tokens))])
+
+    def passes(self, tokens: Sequence[int]) -> bool:
+        """Whether there is nothing to say against a canvas, given up to its end of turn."""
+        return self.fault(tokens, self.constraint.advance(self.start, list(tokens))) is None
+
     def _in_bytes(self, data: bytes, complete: bool) -> tuple[int, int] | None:
         """The bytes at fault; one past the end of `data` means that something might follow and make it right."""
         for end in {len(beginning) for beginning in self._wrong}:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from constrain.compressed_rows import slices
+from constrain.engine.evidence import only_given
 from constrain.engine.tables import Tables, join
 from constrain.kernels.chain import backward, log_sum_by
 from constrain.kernels.class_reduce import FLOOR, ClassScores, class_reduce
@@ -56,11 +57,12 @@ class Paths:
         """`logits` `[L, V]` may be on another device, with the `table`; `scores` are those of `class_reduce`."""
         scores = scores or class_reduce(logits, table.order, table.offsets)
         graph, _ = join([lattice], logits.device)
-        weight = scores.peak.double().index_select(1, table.member)
+        peaks = only_given(scores.peak.double(), lattice)
+        weight = peaks.index_select(1, table.member)
         columns = log_sum_by(table.owner, weight, table.columns, maximum=True)
         columns[:, -1] = 0.0  # the tail
         self.lattice = lattice
-        self.peaks = scores.peak.double().cpu().numpy()
+        self.peaks = peaks.cpu().numpy()
         self.values = backward(graph, columns, maximum=True).cpu().numpy()
         self.logits, self.normalizer, self.order = logits, scores.normalizer, table.order
         self._known_edges: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
@@ -124,6 +126,8 @@ class Paths:
 
     def _rank(self, position: int, k: int, count: int) -> list[tuple[int, float]]:
         """The tokens of class k, best first, with their log-probabilities: `count` of them or more, if there are."""
+        if position in self.lattice.given_at:
+            return [(self.lattice.given_at[position], float(self.peaks[position, k]))]
         begin, end = self.lattice.tokens.offsets[k : k + 2].tolist()
         known = self._ranked.get((position, k), [])
         if len(known) < min(count, end - begin):

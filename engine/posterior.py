@@ -10,162 +10,71 @@ alone, by `search`; log Z, marginals and draws are those of the lattice.
 
 from __future__ import annotations
 
-import math
-import sys
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from constrain.constraint import Constraint
-from constrain.engine.judge import Judge
-from constrain.engine.paths import Paths
-from constrain.engine.repair import Planner
-from constrain.engine.search import Effort, Found, search
-from constrain.engine.tables import Tables, join
-from constrain.errors import ConstrainError, UnsatisfiableError
-from constrain.kernels.chain import backward, forward, gumbel_like, log_sum_by, marginals, walk
+from constrain.engine.drawing import drawn
+from constrain.engine.evidence import ending_again, only_given
+from constrain.engine.passing import best_passing
+from constrain.engine.tables import Tables
+from constrain.errors import ConstrainError
+from constrain.kernels.chain import backward, flow, gumbel_like, log_sum_by, walk
 from constrain.kernels.class_reduce import FLOOR, ClassScores, class_reduce
 from constrain.kernels.shape_logits import shape_logits
-from constrain.lattice import Lattice
 from constrain.solving import Solution
 
-__all__ = ["TokenCanvas", "TokenConstraints", "TokenPosterior"]
+if TYPE_CHECKING:
+    from constrain.engine.token_canvas import TokenCanvas
 
-_BLOCK = 1 << 22  # logits per temporary
+__all__ = ["TokenPosterior"]
+
+_BLOCK = 1 << 18  # logits per temporary, so that it stays in the cache of a core
 _DRAWS = 7  # joint draws whose values are considered where rules across fields choose values anew
-_PLANNED = 8  # candidates for a canvas that is not the last, each of which takes a solver to judge
-_REMEDIES = 64  # the same where none of these is right, and none can be repaired
 _TINY = -80.0  # log of the smallest mass whose sum of p log p still has all its digits in float32
 
 
-class TokenConstraints:
-    """A batch of compiled constraints, one per row, and the automaton state that each row carries between canvases.
-
-    `budgets` are the tokens of text that each row may write in all, where that is less than the batch may. `effort` is
-    how far to look for a canvas that passes the residual check of its spec, where there is one.
-    """
-
-    def __init__(
-        self,
-        constraints: Sequence[Constraint],
-        *,
-        budgets: Sequence[int] | None = None,
-        effort: Effort | None = None,
-        device: torch.device | str = "cpu",
-    ) -> None:
-        self.constraints = list(constraints)
-        self.effort = effort or Effort()
-        self.written = [b""] * len(self.constraints)
-        self.planners: list[Planner | None] = [None] * len(self.constraints)
-        self.left = [sys.maxsize] * len(self.constraints) if budgets is None else list(budgets)
-        self.device = torch.device(device)
-        self.states = [0] * len(self.constraints)
-        known: dict[int, Tables] = {}
-        self.tables = [
-            known.setdefault(id(c.tokens), Tables.of(c.tokens, self.device))
-            if id(c.tokens) not in known
-            else known[id(c.tokens)]
-            for c in self.constraints
-        ]
-
-    def canvas(self, length: int, budget: int) -> TokenCanvas:
-        """The lattices of the next canvas, entered in the carried states; `budget` as in `Lattice`."""
-        rows = zip(self.constraints, self.states, self.left, strict=True)
-        lattices = [Lattice(c.tokens, state, length, max(min(budget, left), 0)) for c, state, left in rows]
-        judges = [
-            self._judge(row, last=lattice.budget <= length, left=lattice.budget - length)
-            for row, lattice in enumerate(lattices)
-        ]
-        return TokenCanvas(lattices, self.constraints, self.tables, judges, self.effort, self.device)
-
-    def _judge(self, row: int, *, last: bool, left: int) -> Judge | None:
-        """The judge of a row's next canvas, behind which `left` tokens may come; None if there is nothing to judge."""
-        constraint, state, written = self.constraints[row], self.states[row], self.written[row]
-        if not constraint.spec.residual or state == constraint.tokens.done:
-            return None
-        book, before = constraint.spec.rulebook, self.planners[row]
-        if book is not None:
-            plan = None if before is None else before.plans.get(written)
-            self.planners[row] = Planner(constraint, book, written, max(left, 0), plan)
-        return Judge(constraint, state, written, last, self.planners[row])
-
-    def commit(self, tokens: Tensor) -> Tensor:
-        """Advance every row over its chosen canvas; bool `[B]`: the row's text is complete.
-
-        A row is complete once it has ended its turn, when nothing but the end of turn may follow, or when its budget
-        is spent.
-        """
-        for row, (constraint, ids) in enumerate(zip(self.constraints, tokens.tolist(), strict=True)):
-            self.left[row] -= len(ids)
-            spelled = constraint.spelled(self.states[row], ids)
-            state = constraint.advance(self.states[row], ids)
-            self.states[row] = state if self.left[row] > 0 else constraint.tokens.done
-            if constraint.spec.residual and self.states[row] != constraint.tokens.done:
-                self.written[row] += b"".join(spelled)
-        complete = [c.is_complete(state) for c, state in zip(self.constraints, self.states, strict=True)]
-        return torch.tensor(complete, device=self.device)
-
-
-class TokenCanvas:
-    """The lattices of a batch on one canvas, joined into one graph (see `chain.Graph`)."""
-
-    def __init__(
-        self,
-        lattices: Sequence[Lattice],
-        constraints: Sequence[Constraint],
-        tables: Sequence[Tables],
-        judges: Sequence[Judge | None],
-        effort: Effort,
-        device: torch.device,
-    ) -> None:
-        self.lattices = lattices
-        self.tables = tables
-        self.judges = judges
-        self.effort = effort
-        self.known: Tensor | None = None
-        self.graph, self.state_row = join(lattices, device)
-        self.forced = torch.tensor(
-            [bool(c.singular[lattice.start]) for c, lattice in zip(constraints, lattices, strict=True)], device=device
-        )
-        columns = np.cumsum([0] + [table.columns for table in tables])
-        self.groups: list[tuple[Tables, Tensor, Tensor]] = []
-        """Per table: the rows that use it, int64 `[N]`, and where their score columns begin, int64 `[N]`."""
-        for table in {id(table): table for table in tables}.values():
-            rows = np.flatnonzero([other is table for other in tables])
-            self.groups.append((table, torch.from_numpy(rows).to(device), torch.from_numpy(columns[rows]).to(device)))
-        options = np.stack([lattice.options for lattice in lattices])
-        self.determined = torch.from_numpy(options <= 1).to(device)
-
-    def posterior(self, logits: Tensor) -> TokenPosterior:
-        return TokenPosterior(self, logits)
-
-
 class TokenPosterior:
-    """The posterior of one pass over a batch; `logits` `[B, L, V]` are read, never changed."""
+    """The posterior of one pass over a batch; `logits` `[B, L, V]` are read, and changed by `shape` alone, if asked."""
 
     def __init__(self, canvas: TokenCanvas, logits: Tensor) -> None:
         self.canvas = canvas
         self.logits = logits
         self.solutions: list[Solution | None] = [None] * len(logits)
-        self.rows: list[ClassScores] = [
-            class_reduce(row, table.order, table.offsets) for row, table in zip(logits, canvas.tables, strict=True)
-        ]
-        self.beta = backward(canvas.graph, self.mass)
-        self.log_z = self.beta[0, canvas.graph.start]
+
+    @cached_property
+    def rows(self) -> list[ClassScores]:
+        """What each row's token classes weigh, and its likeliest tokens."""
+        tables = self.canvas.tables
+        return [class_reduce(row, table.order, table.offsets) for row, table in zip(self.logits, tables, strict=True)]
+
+    @cached_property
+    def _beta(self) -> Tensor:
+        return backward(self.canvas.graph, self.mass)
+
+    @cached_property
+    def log_z(self) -> Tensor:
+        """float64 `[B]`: log of the model's mass on the canvases that the lattice admits."""
+        return self._beta[0, self.canvas.graph.start]
 
     @cached_property
     def mass(self) -> Tensor:
         """float64 `[L, C]`: log-probability of every row's bundles, side by side; the tail's is 0."""
         return self._columns([row.mass for row in self.rows])
 
+    @cached_property
+    def peak(self) -> Tensor:
+        """float64 `[L, C]`: log of the largest probability of a token in every bundle; the tail's is 0."""
+        return self._columns([row.peak for row in self.rows], maximum=True)
+
     def _columns(self, parts: Sequence[Tensor], *, maximum: bool = False) -> Tensor:
         tail = self.logits.new_zeros((len(parts[0]), 1), dtype=torch.float64)
         columns = []
-        for part, table in zip(parts, self.canvas.tables, strict=True):
-            weight = part.double().index_select(1, table.member)
+        for part, table, lattice in zip(parts, self.canvas.tables, self.canvas.lattices, strict=True):
+            weight = only_given(part.double(), lattice).index_select(1, table.member)
             columns += [log_sum_by(table.owner, weight, table.columns - 1, maximum=maximum), tail]
         return torch.cat(columns, dim=1)
 
@@ -175,9 +84,7 @@ class TokenPosterior:
     @cached_property
     def marginals(self) -> tuple[Tensor, ...]:
         """Per row, float64 `[L, N + 1]`: the posterior probability of each bundle; the last column is the tail's."""
-        graph = self.canvas.graph
-        alpha = forward(graph, self.mass)
-        return self._split(marginals(graph, self.mass, alpha, self.beta, self.log_z[self.canvas.state_row]))
+        return self._split(flow(self.canvas.graph, self.mass, self._beta))
 
     @cached_property
     def bias(self) -> list[Tensor]:
@@ -191,7 +98,8 @@ class TokenPosterior:
         for mu, mass, table in zip(self.marginals, self._split(self.mass), self.canvas.tables, strict=True):
             weight = (mu.log() - mass)[:, :-1].index_select(1, table.owner)
             own = log_sum_by(table.member, weight, table.contains.shape[1])
-            out.append(torch.logaddexp(own, mu[:, -1:].log()).float())
+            bias = torch.logaddexp(own, mu[:, -1:].log())
+            out.append(bias.nan_to_num_(nan=-torch.inf, neginf=-torch.inf).float())  # NaN: ruled out by what is given
         return out
 
     @cached_property
@@ -219,85 +127,46 @@ class TokenPosterior:
     @property
     def forced(self) -> Tensor:
         """bool `[B]`: the lattice admits one text, and it is right."""
+        if not any(self.canvas.judges):  # then there are no errors, and nothing to tell the device
+            return self.canvas.forced
         failed = [error is not None for error in self.errors]
         return self.canvas.forced & ~torch.tensor(failed, device=self.logits.device)
 
+    def _heaviest(self) -> tuple[Tensor, Tensor]:
+        """The path of the most probable canvas, int64 `[B, L]` columns, and its log-probability, float64 `[B]`."""
+        graph = self.canvas.graph
+        values = backward(graph, self.peak, maximum=True)
+        return walk(graph, self.peak, values), values[0, graph.start]
+
     @cached_property
     def _best(self) -> tuple[Tensor, Tensor, list[int], list[ConstrainError | None]]:
-        graph = self.canvas.graph
-        peaks = self._columns([row.peak for row in self.rows], maximum=True)
-        values = backward(graph, peaks, maximum=True)
-        tokens, weight = self._tokens(walk(graph, peaks, values), None), values[0, graph.start]
+        path, weight = self._heaviest()
+        tokens = self._tokens(path, None)
         refused, errors = [0] * len(self.rows), list[ConstrainError | None]([None] * len(self.rows))
         for row, judge in enumerate(self.canvas.judges):
-            if judge is not None:
-                try:
-                    refused[row] = self._search(row, judge, tokens, weight)
-                except ConstrainError as error:
-                    errors[row], weight[row] = error, -torch.inf
+            if judge is None:
+                continue
+            ids, table = judge.until_end(tokens[row].tolist()), self.canvas.tables[row]
+            part = self.canvas.lattices[row], table, self.logits[row], self.rows[row], self.canvas.effort
+            try:
+                if judge.passes(ids):
+                    continue
+                best, weight[row], refused[row] = best_passing(judge, ids, *part, partial(self._draws, row))
+            except ConstrainError as error:
+                errors[row], weight[row] = error, -torch.inf
+                continue
+            tokens[row] = table.order[-1]  # behind the end of turn, the end of turn again
+            tokens[row, : len(best)] = torch.tensor(best, device=tokens.device)
         return tokens, weight, refused, errors
 
-    def _search(self, row: int, judge: Judge, tokens: Tensor, weight: Tensor) -> int:
-        """Put the best canvas to which `judge` does not object into its row; how many candidates were refused.
-
-        Where none is found, the one of an earlier pass stays. Raises `UnsatisfiableError` if there is none either.
-        """
-        lattice, table, scores = self.canvas.lattices[row], self.canvas.tables[row], self.rows[row]
-        ids = tokens[row].tolist()
-        ends = (n for n, token in enumerate(ids, 1) if token in judge.constraint.vocabulary.end_of_turn)
-        ids = ids[: next(ends, len(ids))]
-        if judge.fault(ids, judge.constraint.advance(lattice.start, ids)) is None:
-            return 0
-        paths = Paths(lattice, table, self.logits[row], scores)
-
-        def look(effort: Effort) -> Found:
-            return search(
-                lambda noise: Paths(lattice, table, _noisy(self.logits[row], noise)) if noise else paths,
-                paths.candidate(ids),
-                judge.fault,
-                effort,
-            )
-
-        effort = self.canvas.effort
-        found = look(effort if judge.planner is None else effort.first(None if judge.last else _PLANNED))
-        best = found.tokens
-        if best is None and judge.planner is not None:
-            best = self._repaired(row, judge, judge.planner, ids)
-            if best is None and not found.exhausted:
-                found = look(effort if judge.last else effort.limited(_REMEDIES))
-                best = found.tokens
-        best = judge.kept if best is None else best
-        if best is None:
-            if judge.planner is not None and judge.planner.reason is not None:
-                raise judge.planner.unsatisfiable()
-            tried = f"all {found.refused:,} outputs" if found.exhausted else f"the {found.refused:,} outputs tried"
-            raise UnsatisfiableError(
-                f"{tried} that fit {judge.constraint.spec.describe()} otherwise break a rule that is checked on the "
-                f"text; the most probable does in {judge.example!r}",
-                hint="loosen that rule, allow more tokens, or raise max_redecoded",
-            )
-        tokens[row] = table.order[-1]  # behind the end of turn, the end of turn again
-        tokens[row, : len(best)] = torch.tensor(best, device=tokens.device)
-        weight[row] = paths.candidate(best).weights[-1]
-        return found.refused
-
-    def _repaired(self, row: int, judge: Judge, planner: Planner, ids: list[int]) -> list[int] | None:
-        """A canvas that keeps rules across fields, made from the best one and from draws (see `Planner.repair`)."""
-        spelled = judge.constraint.spelled(judge.start, ids)
-        ends = judge.constraint.vocabulary.end_of_turn
-        silent = (n for n, (token, each) in enumerate(zip(ids, spelled, strict=True)) if each or token in ends)
-        head = ids[: next(silent, len(ids))]
-        beginnings = [judge.written + b"".join(spelled)]
-        for draw in self._draws:
-            tokens = draw[row].tolist()
-            tokens = tokens[: next((n for n, token in enumerate(tokens) if token in ends), len(tokens))]
-            beginnings.append(judge.written + b"".join(judge.constraint.spelled(judge.start, tokens)))
-        return planner.repair(beginnings, head, self.canvas.lattices[row], self.logits[row])
+    def _draws(self, row: int) -> list[list[int]]:
+        """Joint draws of a row, always the same."""
+        return [draw[row].tolist() for draw in self._all_draws]
 
     @cached_property
-    def _draws(self) -> list[Tensor]:
+    def _all_draws(self) -> list[Tensor]:
         generator = torch.Generator(self.logits.device).manual_seed(0)
-        return [self.sample(generator) for _ in range(_DRAWS)]
+        return [self._sampled(generator) for _ in range(_DRAWS)]
 
     def map(self) -> Tensor:
         """int64 `[B, L]`: the most probable valid canvas; behind the end of turn, the end of turn again.
@@ -326,12 +195,26 @@ class TokenPosterior:
         return self._best[3]
 
     def sample(self, generator: torch.Generator) -> Tensor:
-        """int64 `[B, L]`: one exact joint draw."""
-        return self._tokens(walk(self.canvas.graph, self.mass, self.beta, generator), generator)
+        """int64 `[B, L]`: one exact joint draw.
 
-    def shape(self) -> Tensor:
+        Where tokens may be settled, every part of it has a valid rest: behind the end of turn it stands again, as
+        anything else might come to be text; and a draw that does not pass its residual check gives way to `map()`.
+        """
+        draw, settled = self._sampled(generator), self.canvas.settled
+        if settled is None:
+            return draw
+        draw = ending_again(draw, settled, [each.vocabulary.end_of_turn for each in self.canvas.constraints])
+        for row, judge in enumerate(self.canvas.judges):
+            if judge is not None and (self.errors[row] or not judge.passes(judge.until_end(draw[row].tolist()))):
+                draw[row] = self.map()[row]
+        return draw
+
+    def _sampled(self, generator: torch.Generator) -> Tensor:
+        return self._tokens(walk(self.canvas.graph, self.mass, self._beta, generator), generator)
+
+    def shape(self, *, inplace: bool = False) -> Tensor:
         """The shaped logits, `[B, L, V]` like the model's: their softmax is the posterior marginal of each position."""
-        out = torch.empty_like(self.logits)
+        out = self.logits if inplace else torch.empty_like(self.logits)
         for row, (bias, table) in enumerate(zip(self.bias, self.canvas.tables, strict=True)):
             shape_logits(self.logits[row], bias, table.class_of, out=out[row])
         return out
@@ -343,49 +226,26 @@ class TokenPosterior:
         turn, so that it does not change with tokens that mean nothing.
         """
         out = torch.empty_like(path)
-        for table, rows, first in self.canvas.groups:
-            label = path[rows] - first[:, None]
-            scores = [self.rows[row].peak if generator is None else self.rows[row].mass for row in rows.tolist()]
-            rank = torch.stack(scores)
+        for table, rows, index, first in self.canvas.groups:
+            label = path[index] - first[:, None]
+            rank = torch.stack([self.rows[row].peak if generator is None else self.rows[row].mass for row in rows])
             if generator is not None:
                 rank = gumbel_like(rank, generator).add_(rank)
             chosen = rank.masked_fill(~table.contains[label], -torch.inf).argmax(-1)
             if generator is None:
-                out[rows] = table.order[-1]  # the last class holds the end-of-turn tokens
                 chosen.masked_fill_(label == table.columns - 1, -1)
-            for k in sorted(set(chosen.flatten().tolist()) - {-1}):
-                members = table.order[table.offsets[k] : table.offsets[k + 1]]
-                for block in (chosen == k).nonzero().split(max(1, _BLOCK // len(members))):
-                    row, position = rows[block[:, 0]], block[:, 1]
-                    logits = self.logits[row[:, None], position[:, None], members].float()
-                    pick = (
-                        logits.nan_to_num_(nan=-torch.inf).argmax(1) if generator is None else _draw(logits, generator)
-                    )
-                    out[row, position] = members[pick]
+            out[index] = self._members(table, rows, chosen, generator)
+        settled = self.canvas.settled
+        return out if settled is None else torch.where(settled < 0, out, settled)
+
+    def _members(self, table: Tables, rows: Sequence[int], chosen: Tensor, generator: torch.Generator | None) -> Tensor:
+        """int64 `[N, L]`: a token of each class in `chosen`, on these rows; an end of turn where it is -1."""
+        out = torch.full_like(chosen, int(table.order[-1]))  # the last class holds the end-of-turn tokens
+        for k in sorted(set(chosen.flatten().tolist()) - {-1}):
+            members = table.order[table.offsets[k] : table.offsets[k + 1]]
+            for block in (chosen == k).nonzero().split(max(1, _BLOCK // len(members))):
+                read = [self.logits[rows[row], position].index_select(0, members) for row, position in block.tolist()]
+                logits = torch.stack(read).float()
+                pick = logits.nan_to_num_(nan=-torch.inf).argmax(1) if generator is None else drawn(logits, generator)
+                out[block[:, 0], block[:, 1]] = members[pick]
         return out
-
-
-def _noisy(logits: Tensor, scale: float) -> Tensor:
-    """`logits` with Gumbel noise, always the same."""
-    generator = torch.Generator(logits.device).manual_seed(0)
-    noise = torch.empty_like(logits, dtype=torch.float32).exponential_(generator=generator)
-    return noise.log_().mul_(-scale).add_(logits)
-
-
-def _draw(logits: Tensor, generator: torch.Generator) -> Tensor:
-    """int64 `[N]`: one index per row of `logits` `[N, M]` from its softmax, by inverting the cumulative sum.
-
-    The sum is cumulated in two steps, over about sqrt(M) stretches and then inside the one that was hit.
-    """
-    rows, members = logits.shape
-    top = logits.amax(1, keepdim=True).clamp_(min=torch.finfo(logits.dtype).min)
-    weight = (logits - top).clamp_(min=FLOOR).exp_().nan_to_num_(nan=1.0)
-    width = math.isqrt(members - 1) + 1
-    stretches = torch.nn.functional.pad(weight, (0, -members % width)).view(rows, -1, width)
-    ends = stretches.sum(2, dtype=torch.float64).cumsum(1)
-    point = torch.rand((rows, 1), dtype=torch.float64, device=logits.device, generator=generator) * ends[:, -1:]
-    hit = torch.searchsorted(ends, point, right=True).clamp_(max=ends.shape[1] - 1)
-    inner = stretches[torch.arange(rows, device=hit.device), hit.squeeze(1)].double().cumsum(1)
-    inner += ends.gather(1, hit) - inner[:, -1:]
-    index = hit * width + torch.searchsorted(inner, point, right=True).clamp_(max=width - 1)
-    return index.squeeze(1).clamp_(max=members - 1)

@@ -18,7 +18,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from constrain.engine.seams import Canvas, Constraints, Denoiser
+from constrain.engine.evidence import Keeping
+from constrain.engine.masked_canvas import masked
+from constrain.engine.seams import Canvas, Constraints, Denoiser, Posterior
 from constrain.engine.stopping import REASONS, StopReason, StopRule
 from constrain.errors import ConstrainError
 from constrain.solving import Solution
@@ -42,7 +44,7 @@ class Draft:
     probability: Tensor
     """float64 `[B]`: posterior probability of `tokens`."""
     entropy: Tensor
-    """float32 `[B, L]`: constrained entropy of each position, in nats."""
+    """float32 `[B, L]`: constrained entropy of each position, in nats; 0 behind all text, if no pass had to look."""
     reasons: tuple[StopReason | None, ...]
     """Why each row has stopped; None while it has not."""
     passes: tuple[int, ...]
@@ -59,9 +61,19 @@ class Draft:
 
 @torch.no_grad()
 def refine(
-    denoiser: Denoiser, valid: Canvas, *, max_passes: int, stop: StopRule, generator: torch.Generator
+    denoiser: Denoiser,
+    valid: Canvas,
+    *,
+    max_passes: int,
+    stop: StopRule,
+    generator: torch.Generator,
+    every_pass: bool = True,
 ) -> Iterator[Draft]:
     """Refine one canvas and yield a valid draft after every pass; the last draft is the answer.
+
+    Logits that the canvas has no use for are not computed, where that changes nothing (see `masked_canvas`). Without
+    `every_pass`, a draft has no `solutions`, and a `log_z` of NaN, until the row stops: they may be all that needs the
+    whole vocabulary.
 
     Rows stop independently: a row that has stopped keeps its answer, its canvas and its belief, and the loop ends with
     the last row. A row without a valid canvas (`Posterior.errors`) does not stop before the passes end. The device is
@@ -81,15 +93,22 @@ def refine(
     errors: list[ConstrainError | None] = [None] * denoiser.rows
     solutions: list[tuple[Solution, ...]] = [()] * denoiser.rows
     stopped: Tensor | None = None  # bool [B], None while no row has
+    unknown = torch.full((denoiser.rows,), torch.nan, dtype=torch.float64, device=denoiser.device)
+    log_z = unknown
+    part = masked(denoiser, valid, max_passes)
 
     for step in range(max_passes):
-        posterior = valid.posterior(denoiser(canvas, belief, step, max_passes))
-        draw = posterior.sample(generator)
-        accepted = denoiser.accept(posterior.entropy)
-        noised = denoiser.renoise(canvas, draw, accepted, generator)
+        posterior: Posterior | None = None if part is None else part.posterior(canvas, belief, step)
+        tail_is_missing = part is not None and posterior is not None and not part.closed
+        if posterior is None:
+            if isinstance(denoiser, Keeping):
+                valid.settle(denoiser.kept(canvas))
+            posterior = valid.posterior(denoiser(canvas, belief, step, max_passes))
+        if not tail_is_missing:
+            noised = _renoised(denoiser, posterior, canvas, generator)
 
         previous, best = best, posterior.map()
-        current = [best, posterior.log_z, posterior.probability(), posterior.entropy]
+        current = [best, posterior.probability(), posterior.entropy]
         answer = [_keep(stopped, old, new) for old, new in zip(answer or current, current, strict=True)]
 
         unchanged = torch.where((best == previous).all(-1), unchanged + 1, 0)
@@ -97,22 +116,38 @@ def refine(
         failed = [row for row, error in enumerate(posterior.errors) if error is not None]
         if failed:
             judged[failed] = 0
+        stops = False
         for row, code in enumerate(judged.tolist()):
             if reasons[row] is None:
                 passes[row] += 1
                 redecoded[row], errors[row] = posterior.redecoded[row], posterior.errors[row]
-                solution = posterior.solutions[row]
-                solutions[row] = () if solution is None else (solution,)
                 reasons[row] = REASONS[code] or ("budget" if step == max_passes - 1 else None)
-        tokens, log_z, probability, entropy = answer
+                stops |= reasons[row] is not None
+                if every_pass or reasons[row] is not None:
+                    solution = posterior.solutions[row]
+                    solutions[row] = () if solution is None else (solution,)
+        log_z = _keep(stopped, log_z, posterior.log_z if every_pass or stops else unknown)
+        tokens, probability, entropy = answer
         rows = (tuple(reasons), tuple(passes), (1,) * denoiser.rows, tuple(redecoded), tuple(errors), tuple(solutions))
         yield Draft(tokens, log_z, probability, entropy, *rows)
         if all(reasons):
             return
 
-        canvas, belief = _keep(stopped, canvas, noised), _keep(stopped, belief, posterior.shape())
+        if part is not None and tail_is_missing:  # no canvas comes after this one, and no draw but those of its passes
+            posterior = part.whole(step)
+            noised = _renoised(denoiser, posterior, canvas, generator)
+        canvas, belief = _keep(stopped, canvas, noised), _keep(stopped, belief, posterior.shape(inplace=True))
         if any(reasons):
             stopped = judged > 0 if stopped is None else stopped | (judged > 0)
+
+
+def _renoised(denoiser: Denoiser, posterior: Posterior, canvas: Tensor, generator: torch.Generator) -> Tensor:
+    """The next pass's canvas."""
+    if isinstance(denoiser, Keeping):
+        draw, doubt = denoiser.choose(posterior, generator)
+    else:
+        draw, doubt = posterior.sample(generator), posterior.entropy
+    return denoiser.renoise(canvas, draw, denoiser.accept(doubt), generator)
 
 
 def _forced(tokens: Tensor) -> Draft:
@@ -150,12 +185,13 @@ def decode(
     max_passes: int,
     stop: StopRule,
     generator: torch.Generator,
+    every_pass: bool = True,
 ) -> Iterator[Draft]:
     """Refine canvas after canvas until every row is complete or `max_new_tokens` are spent; yield every draft.
 
     A row that is complete takes no further canvases (its tokens there are padding), and its figures stay as they are.
     Nor does one that ends a canvas without having found a valid one. The model reads closed canvases only when it is
-    asked for the next one.
+    asked for the next one. `every_pass` is as in `refine`.
     """
     length = denoiser.length
     settled = _blank(denoiser.rows, denoiser.device)
@@ -170,7 +206,8 @@ def decode(
             for tokens in unread:
                 denoiser.append(tokens)
             unread.clear()
-        for draft in refine(denoiser, valid, max_passes=max_passes, stop=stop, generator=generator):
+        canvas = refine(denoiser, valid, max_passes=max_passes, stop=stop, generator=generator, every_pass=every_pass)
+        for draft in canvas:
             total = _extend(settled, draft, denoiser.close(draft.tokens, finished), finished, done)
             yield total
         settled = total

@@ -18,9 +18,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from constrain.engine.evidence import as_certain
+from constrain.engine.masked_head import Mask
 from constrain.engine.narrowing import Narrowed, narrow
 from constrain.engine.solved import Solved
-from constrain.engine.windows import PuzzleConstraint, PuzzleRow, Window
+from constrain.engine.windows import Ints, PuzzleConstraint, PuzzleRow, Window
 from constrain.errors import ConstrainError, LimitError
 from constrain.kernels.chain import gumbel_like
 from constrain.kernels.class_reduce import FLOOR
@@ -126,16 +128,17 @@ class RelationalCanvas:
     padded with -1; nothing in the tail.
     """
 
-    def __init__(self, windows: Sequence[Window], device: torch.device) -> None:
+    def __init__(self, windows: Sequence[Window], device: torch.device, mask: Mask | None = None) -> None:
         self.windows = windows
         self.device = device
-        length = windows[0].length
+        self.mask = mask
+        length = windows[0].length if mask is None else mask.positions
         width = max((len(tokens) for window in windows for tokens in window.allowed), default=1)
         allowed = np.full((len(windows), length, width), -1)
         ends = np.zeros((len(windows), length), np.bool_)
         for b, window in enumerate(windows):
             for position, tokens in enumerate(window.allowed):
-                allowed[b, position, : len(tokens)] = tokens
+                allowed[b, position, : len(tokens)] = self._columns(tokens)
             if window.ends:
                 ends[b, len(window.allowed) - 1] = True
         self.allowed = torch.from_numpy(allowed).to(device)
@@ -145,6 +148,7 @@ class RelationalCanvas:
         self.forced = torch.tensor([not window.open for window in windows], device=device)
         self.kept = [window.row.left.solution for window in windows]
         """The best solution known for each row."""
+        self.settled: Tensor | None = None
 
     @cached_property
     def known(self) -> Tensor | None:
@@ -160,10 +164,27 @@ class RelationalCanvas:
             values = kept if solution is None else solution.values
             rows.append(window.tokens(values))
             window.row.proposed[window.written(rows[-1])] = values
-        return torch.tensor(rows, device=self.device)
+        return torch.from_numpy(self._columns(np.array(rows))[:, : self.allowed.shape[1]]).to(self.device)
+
+    def _columns(self, ids: Ints) -> Ints:
+        """Where the logits of `ids` are; of ids that have none, anywhere."""
+        if self.mask is None or self.mask.tokens is None:
+            return ids
+        known: Ints = self.mask.tokens.cpu().numpy()
+        return np.searchsorted(known, ids).clip(max=len(known) - 1)
+
+    def only(self, mask: Mask) -> RelationalCanvas:
+        """The same for the logits that `mask` leaves, by their columns instead of tokens."""
+        part = RelationalCanvas(self.windows, self.device, mask)
+        part.kept = self.kept
+        return part
+
+    def settle(self, tokens: Tensor) -> None:
+        """As in `Canvas`, but by weight alone: a value that puts another token there has 10,000 nats against it."""
+        self.settled = tokens
 
     def posterior(self, logits: Tensor) -> RelationalPosterior:
-        return RelationalPosterior(self, logits)
+        return RelationalPosterior(self, as_certain(logits, self.settled))
 
 
 class RelationalPosterior:
@@ -180,8 +201,8 @@ class RelationalPosterior:
         self.forced, self.undecided = canvas.forced, canvas.undecided
         self.redecoded = [0] * len(logits)
         self.errors: list[ConstrainError | None] = [None] * len(logits)
-        normalizer = torch.stack([row.float().logsumexp(-1) for row in logits])
-        weight = logits.gather(2, canvas.allowed.clamp(min=0)).double() - normalizer[:, :, None].double()
+        self.normalizer = torch.stack([row.float().logsumexp(-1) for row in logits])
+        weight = logits.gather(2, canvas.allowed.clamp(min=0)).double() - self.normalizer[:, :, None].double()
         weight = weight.nan_to_num_(nan=FLOOR, posinf=FLOOR, neginf=FLOOR).clamp_(min=FLOOR)
         self.weight = weight.masked_fill_(canvas.allowed < 0, -torch.inf)
         """float64 `[B, L, A]`: log-probabilities of the allowed tokens."""
@@ -210,7 +231,7 @@ class RelationalPosterior:
         completed to a solution, with its bound; None where nothing is left to choose.
         """
         found = [self._solve(b, None) for b in range(len(self.logits))]
-        self.canvas.kept = [
+        self.canvas.kept[:] = [
             old if new is None else new.values for old, new in zip(self.canvas.kept, found, strict=True)
         ]
         return found
@@ -268,12 +289,12 @@ class RelationalPosterior:
             tokens[self.canvas.tail] = torch.multinomial(own, 1, generator=generator).squeeze(1)
         return tokens
 
-    def shape(self) -> Tensor:
+    def shape(self, *, inplace: bool = False) -> Tensor:
         """`[B, L, V]`: log-probabilities on the allowed tokens, -inf on others; in the tail, the model's logits."""
-        out = torch.full_like(self.logits, -torch.inf)
+        out = self.logits if inplace else self.logits.clone()
+        out.masked_fill_(~self.canvas.tail[:, :, None], -torch.inf)
         normal = (self.weight - self.mass[:, :, None]).to(out.dtype)
         allowed = self.canvas.allowed >= 0
         b, position, _ = allowed.nonzero(as_tuple=True)
         out[b, position, self.canvas.allowed[allowed]] = normal[allowed]
-        out[self.canvas.tail] = self.logits[self.canvas.tail]
         return out

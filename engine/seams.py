@@ -41,11 +41,15 @@ class Denoiser(Protocol):
         """Logits `[B, L, V]` for `canvas`, already divided by the temperature of pass `step` (from 0) of `steps`.
 
         `belief` is what the previous pass made of its logits (None in the first), for families that condition on it.
+        The logits are the caller's, who may write into them.
         """
         ...
 
     def accept(self, entropy: Tensor) -> Tensor:
-        """bool `[B, L]`: the positions whose draw is kept, given each position's entropy in nats, float32 `[B, L]`."""
+        """bool `[B, L]`: the positions whose draw is kept, given each position's entropy in nats, float32 `[B, L]`.
+
+        Of a family that keeps tokens for good, it is given what the family itself doubts; see `evidence.Keeping`.
+        """
         ...
 
     def renoise(self, canvas: Tensor, draw: Tensor, accepted: Tensor, generator: torch.Generator) -> Tensor:
@@ -114,8 +118,11 @@ class Posterior(Protocol):
         """float64 `[B]`: the posterior probability of `map()`."""
         ...
 
-    def shape(self) -> Tensor:
-        """Shaped logits `[B, L, V]`: their softmax is the posterior's marginal at each position."""
+    def shape(self, *, inplace: bool = False) -> Tensor:
+        """Shaped logits `[B, L, V]`: their softmax is the posterior's marginal at each position.
+
+        With `inplace` they may take the place of the logits; then nothing else can be asked afterwards.
+        """
         ...
 
 
@@ -125,6 +132,13 @@ class Canvas(Protocol):
     @property
     def known(self) -> Tensor | None:
         """int64 `[B, L]`: the canvas, if no row has more than one to choose from; then no pass is needed. Else None."""
+        ...
+
+    def settle(self, tokens: Tensor) -> None:
+        """From now on `tokens`, int64 `[B, L]`, stand where they are not -1, and no others: as evidence.
+
+        They are part of a canvas that `map()` or `sample()` of a posterior was.
+        """
         ...
 
     def posterior(self, logits: Tensor) -> Posterior:

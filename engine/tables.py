@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from constrain.kernels.chain import Graph
+from constrain.kernels.pieces import Pieces
 from constrain.lattice import Lattice
 from constrain.token_automaton import TokenAutomaton
 
@@ -44,6 +47,20 @@ class Tables:
         arrays = (tokens.class_of.astype(np.int64), tokens.order, tokens.offsets, links.owner, links.member, contains)
         return cls(*(torch.from_numpy(array).to(device) for array in arrays))
 
+    @cached_property
+    def pieces(self) -> Pieces:
+        """What a GPU reads the classes by; it waits for the device once."""
+        return Pieces.of(self.order, self.offsets)
+
+    def only(self, tokens: Tensor) -> Tables:
+        """The same classes over columns of logits that belong to `tokens` (int64 `[U]`, ascending) alone."""
+        class_of = self.class_of[tokens]
+        size = torch.bincount(class_of, minlength=len(self.offsets) - 1)
+        contains = self.contains.clone()
+        contains[-1] = size > 0
+        order = class_of.argsort(stable=True)
+        return Tables(class_of, order, pad(size.cumsum(0), (1, 0)), self.owner, self.member, contains)
+
 
 def join(lattices: Sequence[Lattice], device: torch.device) -> tuple[Graph, Tensor]:
     """The disjoint union of the lattices' graphs, and the row of every state, int64 `[Q]`."""
@@ -59,11 +76,6 @@ def join(lattices: Sequence[Lattice], device: torch.device) -> tuple[Graph, Tens
         state_row.append(np.full(done + 1, row))
         states += done + 1
         columns += links.bundles + 1
-    sources = np.concatenate(source).astype(np.int64)
-    degree = np.bincount(sources, minlength=states)
-    outgoing = np.full((states, max(int(degree.max()), 1)), len(sources), np.int64)
-    rank = np.arange(len(sources)) - np.repeat(np.cumsum(degree) - degree, degree)
-    outgoing[sources, rank] = np.arange(len(sources))
-    arrays = (sources, np.concatenate(target), np.concatenate(column), np.hstack(alive), np.array(start), outgoing)
+    arrays = (np.concatenate(source), np.concatenate(target), np.concatenate(column), np.hstack(alive), np.array(start))
     tensors = [torch.from_numpy(a if a.dtype == np.bool_ else a.astype(np.int64)).to(device) for a in arrays]
     return Graph(*tensors), torch.from_numpy(np.concatenate(state_row)).to(device)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical
 
+from constrain.engine.evidence import as_certain
 from constrain.errors import ConstrainError
 from constrain.solving import Solution
 
@@ -23,12 +24,17 @@ class Unconstrained:
     def __init__(self, end_of_turn: Sequence[int], *, device: torch.device) -> None:
         self.end_of_turn = torch.tensor(list(end_of_turn), dtype=torch.int64, device=device)
         self.known: Tensor | None = None
+        self.settled: Tensor | None = None
 
     def canvas(self, length: int, budget: int) -> Unconstrained:
+        self.settled = None
         return self
 
+    def settle(self, tokens: Tensor) -> None:
+        self.settled = tokens
+
     def posterior(self, logits: Tensor) -> UnconstrainedPosterior:
-        return UnconstrainedPosterior(logits)
+        return UnconstrainedPosterior(as_certain(logits, self.settled))
 
     def commit(self, tokens: Tensor) -> Tensor:
         return torch.isin(tokens, self.end_of_turn).any(-1)
@@ -60,5 +66,5 @@ class UnconstrainedPosterior:
     def probability(self) -> Tensor:
         return self._peaks.double().sum(-1).exp()
 
-    def shape(self) -> Tensor:
+    def shape(self, *, inplace: bool = False) -> Tensor:
         return self.logits

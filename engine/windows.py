@@ -16,7 +16,7 @@ from constrain.relations import Value
 from constrain.token_layout import TokenLayout
 from constrain.vocabulary import Vocabulary
 
-__all__ = ["PuzzleConstraint", "PuzzleRow", "Scores", "Window"]
+__all__ = ["Ints", "PuzzleConstraint", "PuzzleRow", "Scores", "Window"]
 
 Ints: TypeAlias = "NDArray[np.int64]"
 Scores: TypeAlias = "dict[str, dict[Value, float]]"

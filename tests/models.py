@@ -16,6 +16,7 @@ def tiny_model(
     scale: float = 0.1,
     sharpness: float = 1.0,
     sliding_window: int = 512,
+    hidden_size: int = 32,
     **generation: Any,
 ) -> Any:
     """
@@ -27,7 +28,7 @@ def tiny_model(
     """
     text = {
         "vocab_size": vocab_size,
-        "hidden_size": 32,
+        "hidden_size": hidden_size,
         "intermediate_size": 32,
         "moe_intermediate_size": 16,
         "num_hidden_layers": 2,

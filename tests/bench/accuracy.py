@@ -3,7 +3,7 @@
     python tests/bench/accuracy.py [--json] [--model DIR] [--count 300]
 
 Two splits of prompts with names and values that training never used: `test` in sentence patterns that it did use,
-`hard` in patterns that it did not (`constrain.engine.tasks`). An answer counts as valid when pydantic reads it as the
+`hard` in patterns that it did not (`tests.engine.first_tasks`). An answer counts as valid when pydantic reads it as the
 type asked for, without conversions, and as correct when it then equals the target, fields that are null left out. Both
 sides see the same prompts in the same batches with the same seed, and each stops early by its default rule. Intervals
 are Wilson's, at 95%.
@@ -31,7 +31,7 @@ sys.path.append(str(Path(__file__).parents[2]))  # for `tests`, where this runs 
 
 from constrain.engine.model import Model, load
 from constrain.engine.result import Result
-from constrain.engine.tasks import Example, Split, examples
+from tests.engine.first_tasks import Example, Split, examples
 
 __all__ = ["Score", "main", "wilson"]
 

@@ -3,7 +3,7 @@ made-up tokens behind the real ones (`schemas.resized`).
 
     python tests/bench/compile.py [--size 262144] [--json] [--repeats 3] [--varied 213] [--sides constrain,llguidance]
 
-**Three schemas** (`schemas.SCHEMAS`); both sides in one process, by turns, medians. Ours goes from the schema to
+**A few schemas** (`schemas.SCHEMAS`); both sides in one process, by turns, medians. Ours goes from the schema to
 everything decoding starts from: the byte automaton, its lift to token classes, distances and links. The other goes from
 the schema to a regular expression and an `Index` of it. What depends on the vocabulary alone is built before and shown
 apart (our tries, built and then loaded by a vocabulary that is new but equal; their `Vocabulary`), and our caches are
@@ -150,7 +150,8 @@ def tables(vocabulary: Vocabulary, repeats: int) -> dict[str, float]:
                 begin = time.perf_counter()
                 for trie in (fresh.trie, fresh.letter_trie):
                     assert len(trie.place) == fresh.size
-                    assert len(trie.below) == len(trie.begin) - 1
+                    assert len(trie.below) == len(trie.begin) == len(trie.end) == len(trie.specials)
+                    assert len(trie.special) < trie.nodes
                 known.append(time.perf_counter() - begin)
     return {key: statistics.median(values) for key, values in seconds.items()}
 

@@ -190,7 +190,7 @@ def main(
 
 
 def show(tables: dict[str, list[dict[str, Any]]], slopes: dict[str, dict[str, dict[str, float | None]]]) -> None:
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 130)
     for key, rows in tables.items():
         table = Table("spread", "states", "edges", "positions", "rows", "seconds", "float32 off by", "same best path")
         for row in rows:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import jsonschema  # type: ignore[import-untyped]  # it ships no types
 import pytest
@@ -13,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from constrain.grammar import Grammar
 from constrain.vocabulary import Vocabulary
-from tests.bench import accuracy, compile, grammars, large, step
+from tests.bench import accuracy, compile, grammars, head, large, speed, step
 from tests.bench.corpus import corpus
 from tests.bench.schemas import ANSWERS, DOCUMENTS, SCHEMAS, resized
 from tests.bench.varied import summary, varied_schemas
@@ -45,14 +47,41 @@ def test_a_vocabulary_grows_by_distinct_tokens_and_shrinks_from_the_end() -> Non
     assert resized(larger, 4).tokens == larger.tokens[:4]
 
 
-def test_step_prints_one_ratio_as_json_and_parts_as_a_table() -> None:
-    small = ("--schema", "optional", "--length", "48", "--size", "1500", "--repeats", "1", "--threads", "1")
+def test_step_prints_one_ratio_per_case_as_json_and_parts_as_a_table() -> None:
+    small = ("--cases", "optional,random-50", "--length", "48", "--size", "1500", "--repeats", "1", "--threads", "1")
     result = json.loads(run(step.main, *small, "--json").stdout)
-    assert result["ratio"] == max(result["peaked"]["ratio"], result["random"]["ratio"]) > 0
-    parts = result["random"]["parts"]
-    assert set(parts) == set(step.PARTS.values())
-    assert 0 < sum(parts.values()) <= result["random"]["ours"] * 1.01
+    assert list(result["cases"]) == ["optional", "random-50"]
+    for row in result["cases"].values():
+        assert row["ratio"] == max(row["peaked"]["ratio"], row["random"]["ratio"]) > 0
+        parts = row["random"]["parts"]
+        assert set(parts) == set(step.PARTS.values())
+        assert 0 < sum(parts.values()) <= row["random"]["ours"] * 1.01
+        assert row["random"]["theirs memory"] > 0
+    assert result["cases"]["random-50"]["states"] == 50
     assert "joint sample" in run(step.main, *small, "--cpu").stdout
+
+
+def test_head_compares_every_case_with_the_whole_head() -> None:
+    rows = json.loads(run(head.main, "--json", "--hidden", "16", "--size", "2000", "--passes", "1").stdout)["runs"]
+    assert len(rows) == len(head.CASES)
+    assert all(row["needed"] > 0 and row["all"] > 0 for row in rows)
+
+
+def test_what_fails_its_tests_is_not_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "test_right.py").write_text("def test_right(): pass")
+    (tmp_path / "test_wrong.py").write_text("def test_wrong(): assert False")
+    right, wrong = ((str(tmp_path / f"test_{name}.py"),) for name in ("right", "wrong"))
+    timed = speed.Timing("kernels", "kernels.py", (), right)
+    monkeypatch.setattr(speed, "TABLES", {"right": timed, "wrong": replace(timed, tests=wrong)})
+    app = typer.Typer()
+    app.command()(speed.main)
+    result = CliRunner().invoke(app, ["--json", "--only", "right,wrong"], catch_exceptions=False)
+    assert result.exit_code == 1
+    first, second = map(json.loads, result.stdout.splitlines())
+    assert (first["table"], "failed" in first) == ("right", False)
+    assert "device" in first
+    assert second == {"table": "wrong", "tests": second["tests"], "failed": second["failed"]}
+    assert "1 failed" in second["failed"]
 
 
 def test_compile_compares_both_sides_in_speed_size_and_verdicts() -> None:

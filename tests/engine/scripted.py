@@ -86,7 +86,7 @@ class Conclusion:
     def probability(self) -> Tensor:
         return self.certainty
 
-    def shape(self) -> Tensor:
+    def shape(self, *, inplace: bool = False) -> Tensor:
         return self.logits
 
 
@@ -127,6 +127,9 @@ class ScriptedConstraints:
     def canvas(self, length: int, budget: int) -> ScriptedConstraints:
         self.budgets.append(budget)
         return self
+
+    def settle(self, tokens: Tensor) -> None:
+        raise AssertionError("the scripted denoiser keeps nothing")
 
     def posterior(self, logits: Tensor) -> Conclusion:
         self.passes += 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 import math
 import re
-from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -16,16 +15,15 @@ from hypothesis import strategies as st
 
 from constrain.constraint import compile
 from constrain.engine.choosing import Alternatives, Ranking, rank
-from constrain.engine.model import Model, from_transformers
-from constrain.engine.posterior import TokenConstraints
+from constrain.engine.model import Model
 from constrain.engine.stopping import StopRule
+from constrain.engine.token_canvas import TokenConstraints
 from constrain.errors import ConstrainError, SpecError, UnsatisfiableError
 from constrain.specs import Choice
 from constrain.vocabulary import Vocabulary
+from tests.engine.families import each_family, family_model
 from tests.engine.scripted import ScriptedDenoiser
-from tests.models import tiny_model
 from tests.oracles import BruteForce
-from tests.tokenizers import fast, small_tokenizer
 
 VOCABULARIES = [
     ([b"a", b"b", None], [2]),
@@ -33,7 +31,6 @@ VOCABULARIES = [
     ([None, b"ba", b"a", b"b", None, b"a"], [0, 4]),
     ([b"aa", b"b", b"a", None, b"bb"], [3]),
 ]
-PAD, EOS, _, END_OF_TURN = range(4)
 
 
 class Size(enum.Enum):
@@ -41,12 +38,8 @@ class Size(enum.Enum):
     LARGE = 1
 
 
-@cache
-def model() -> Model:
-    network = tiny_model(
-        vocab_size=400, canvas_length=16, max_denoising_steps=2, eos_token_id=[EOS, END_OF_TURN], pad_token_id=PAD
-    )
-    return from_transformers(network, fast(small_tokenizer("gpt2")))
+def model(family: str = "diffusion_gemma") -> Model:
+    return family_model(family, passes=2)
 
 
 def brute_force(options: list[str], problem: BruteForce, log_p: np.ndarray[Any, np.dtype[np.float64]]) -> list[float]:
@@ -131,8 +124,9 @@ def test_each_row_ranks_in_the_pass_in_which_it_stops() -> None:
     assert second["a"] == pytest.approx(1 / (1 + math.e))
 
 
-def test_the_most_probable_option_comes_first_and_all_add_up_to_one() -> None:
-    ranking = model().choose("the name", ["name", "the", "no"])
+@each_family
+def test_the_most_probable_option_comes_first_and_all_add_up_to_one(family: str) -> None:
+    ranking = model(family).choose("the name", ["name", "the", "no"])
     assert isinstance(ranking, Ranking)
     assert set(ranking) == {"name", "the", "no"}
     assert list(ranking.values()) == sorted(ranking.values(), reverse=True)
@@ -141,43 +135,50 @@ def test_the_most_probable_option_comes_first_and_all_add_up_to_one() -> None:
     assert (ranking.passes, ranking.log_z < 0) == (1, True)
 
 
-def test_a_choice_is_about_the_same_pass_as_generate() -> None:
+@each_family
+def test_a_choice_is_about_the_same_pass_as_generate(family: str) -> None:
     """The model's mass on all options is the same, and an option is no less probable than one of its canvases."""
     options = ["x", "y", "z"]
     for seed in range(5):
-        result = model().generate("the name", Choice(options), max_passes=1, seed=seed)
-        ranking = model().choose("the name", options, seed=seed)
+        result = model(family).generate("the name", Choice(options), max_passes=1, seed=seed)
+        ranking = model(family).choose("the name", options, seed=seed)
         assert ranking.log_z == pytest.approx(result.log_z, abs=1e-4)
         assert ranking[result.value] >= result.probability - 1e-5
 
 
-def test_more_passes() -> None:
-    ranking = model().choose("the name", ["name", "the"], max_passes=3)
+@each_family
+def test_more_passes(family: str) -> None:
+    ranking = model(family).choose("the name", ["name", "the"], max_passes=3)
     assert 1 <= ranking.passes <= 3
     assert sum(ranking.values()) == pytest.approx(1)
 
 
-def test_a_choice_is_its_options() -> None:
-    assert model().choose("the", Choice(["a", "b"])) == model().choose("the", ["a", "b"])
+@each_family
+def test_a_choice_is_its_options(family: str) -> None:
+    assert model(family).choose("the", Choice(["a", "b"])) == model(family).choose("the", ["a", "b"])
 
 
-def test_literals_and_enumerations_are_keyed_by_their_values() -> None:
-    assert set(model().choose("the", Literal["a", 1, None])) == {"a", 1, None}
-    assert set(model().choose("the", Size)) == {Size.SMALL, Size.LARGE}
+@each_family
+def test_literals_and_enumerations_are_keyed_by_their_values(family: str) -> None:
+    assert set(model(family).choose("the", Literal["a", 1, None])) == {"a", 1, None}
+    assert set(model(family).choose("the", Size)) == {Size.SMALL, Size.LARGE}
 
 
+@each_family
 @pytest.mark.parametrize("options", [Size, Literal["small", 1]])
-def test_literals_are_spelled_as_generate_writes_them(options: Any) -> None:
-    result = model().generate("the", options, max_passes=1)
-    assert model().choose("the", options).log_z == pytest.approx(result.log_z, abs=1e-4)
+def test_literals_are_spelled_as_generate_writes_them(family: str, options: Any) -> None:
+    result = model(family).generate("the", options, max_passes=1)
+    assert model(family).choose("the", options).log_z == pytest.approx(result.log_z, abs=1e-4)
 
 
-def test_a_single_option_is_certain() -> None:
-    assert dict(model().choose("the", ["name"])) == {"name": 1.0}
+@each_family
+def test_a_single_option_is_certain(family: str) -> None:
+    assert dict(model(family).choose("the", ["name"])) == {"name": 1.0}
 
 
-def test_a_batch_gives_a_ranking_for_each_prompt_and_an_error_to_a_bad_one() -> None:
-    first, bad, last = model().choose(["the name", " ", "12"], ["a", "b"])
+@each_family
+def test_a_batch_gives_a_ranking_for_each_prompt_and_an_error_to_a_bad_one(family: str) -> None:
+    first, bad, last = model(family).choose(["the name", " ", "12"], ["a", "b"])
     assert sum(first.values()) == pytest.approx(1)
     assert sum(last.values()) == pytest.approx(1)
     assert isinstance(bad.error, SpecError)
@@ -186,8 +187,9 @@ def test_a_batch_gives_a_ranking_for_each_prompt_and_an_error_to_a_bad_one() -> 
             read()
 
 
-def test_a_batch_of_bad_prompts_only() -> None:
-    (bad,) = model().choose([" "], ["a", "b"])
+@each_family
+def test_a_batch_of_bad_prompts_only(family: str) -> None:
+    (bad,) = model(family).choose([" "], ["a", "b"])
     assert bad.error is not None
 
 
@@ -209,11 +211,12 @@ def test_options_that_mean_nothing_are_refused(options: Any, error: type[Constra
         model().choose("the", options)
 
 
-def test_an_option_that_does_not_fit_a_canvas_is_named() -> None:
+@each_family
+def test_an_option_that_does_not_fit_a_canvas_is_named(family: str) -> None:
     with pytest.raises(UnsatisfiableError, match="the option 'qqqqqqqqqqqqqqqqqqqq' needs 20 tokens") as caught:
-        model().choose("the", ["name", "q" * 20])
+        model(family).choose("the", ["name", "q" * 20])
     assert (caught.value.needed, caught.value.available) == (20, 16)
-    (row,) = model().choose(["the"], ["name", "q" * 20])
+    (row,) = model(family).choose(["the"], ["name", "q" * 20])
     assert str(row.error) == str(caught.value)
 
 

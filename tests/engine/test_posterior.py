@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from constrain.constraint import Constraint, compile
-from constrain.engine.posterior import TokenConstraints
+from constrain.engine.token_canvas import TokenConstraints
 from constrain.errors import UnsatisfiableError
 from constrain.lattice import Lattice
 from constrain.specs import Regex

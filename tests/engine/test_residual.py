@@ -6,7 +6,6 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any
 
 import jsonschema
@@ -19,21 +18,21 @@ from hypothesis import strategies as st
 from constrain.automaton import Automaton
 from constrain.constraint import Constraint, compile
 from constrain.engine.model import Model, from_transformers
-from constrain.engine.posterior import TokenConstraints
 from constrain.engine.refine import decode
 from constrain.engine.search import Effort
 from constrain.engine.stopping import StopRule
+from constrain.engine.token_canvas import TokenConstraints
 from constrain.errors import SpecError, UnsatisfiableError
 from constrain.json_residual import Residual
 from constrain.lattice import Lattice
 from constrain.spec import Spec
 from constrain.specs import Regex
 from constrain.vocabulary import Vocabulary
+from tests.engine.families import each_family, family_model
 from tests.engine.scripted import ScriptedConstraints, ScriptedDenoiser
 from tests.engine.test_posterior import VOCABULARIES, outcome, patterns, random_logits
 from tests.models import tiny_model
 from tests.oracles import BruteForce
-from tests.tokenizers import fast, small_tokenizer
 
 EXACT = Effort(exact=100_000, total=100_000)
 BY_PLACE = Effort(exact=1, patience=2, total=100_000)
@@ -313,16 +312,16 @@ class Unique(Ruled):
         return json.loads(text)
 
 
-@cache
-def model() -> Model:
-    network = tiny_model(vocab_size=400, canvas_length=24, max_denoising_steps=3, eos_token_id=[1, 3], pad_token_id=0)
-    return from_transformers(network, fast(small_tokenizer("gpt2")))
+def model(family: str = "diffusion_gemma") -> Model:
+    return family_model(family, length=24)
 
 
 def insisting(*words: str) -> Model:
     """A model that would say the same words over and over."""
     tokenizer = model().tokenizer
-    network = tiny_model(vocab_size=400, canvas_length=24, max_denoising_steps=3, eos_token_id=[1, 3], pad_token_id=0)
+    network = tiny_model(
+        vocab_size=len(tokenizer) + 5, canvas_length=24, max_denoising_steps=3, eos_token_id=[1, 3], pad_token_id=0
+    )
     ids = [i for word in words for i in tokenizer.encode(word, add_special_tokens=False)]
     forward = network.forward
 
@@ -335,11 +334,12 @@ def insisting(*words: str) -> Model:
     return from_transformers(network, tokenizer)
 
 
+@each_family
 @pytest.mark.parametrize("tokens", [24, 40, 72])
-def test_a_model_that_knows_nothing_writes_different_items(tokens: int) -> None:
+def test_a_model_that_knows_nothing_writes_different_items(family: str, tokens: int) -> None:
     spec = Unique()
     for seed in range(4):
-        drafts = list(model().stream("the", spec, max_new_tokens=tokens, seed=seed, stop=NEVER))
+        drafts = list(model(family).stream("the", spec, max_new_tokens=tokens, seed=seed, stop=NEVER))
         assert all(spec.fault(draft.text, complete=draft.complete) is None for draft in drafts)
         jsonschema.validate(drafts[-1].value, Unique.schema)
         assert len(drafts[-1].token_ids) <= tokens
@@ -361,18 +361,20 @@ def test_a_seed_determines_the_result_also_where_candidates_are_refused() -> Non
     assert first.redecoded > 0
 
 
-def test_without_refusals_the_result_says_none() -> None:
+@each_family
+def test_without_refusals_the_result_says_none(family: str) -> None:
     spec = Ruled("[a-f]{5}", without("z"))
-    assert model().generate("the", spec) == model().generate("the", spec)
-    checked, free = model().generate("the", spec), model().generate("the", Regex("[a-f]{5}"))
+    assert model(family).generate("the", spec) == model(family).generate("the", spec)
+    checked, free = model(family).generate("the", spec), model(family).generate("the", Regex("[a-f]{5}"))
     assert (checked.text, checked.redecoded) == (free.text, 0)
     assert (checked.probability, checked.stop_reason) == (free.probability, free.stop_reason)
 
 
-def test_a_row_that_finds_nothing_does_not_take_the_others_down() -> None:
+@each_family
+def test_a_row_that_finds_nothing_does_not_take_the_others_down(family: str) -> None:
     hopeless = Ruled("[a-f]{40}", without("[a-f]{3}"))
     specs = [Ruled("[a-f]{5}", without("zz")), hopeless, None, Regex("[a-f]{30}")]
-    good, bad, free, long = model().generate(["the"] * 4, specs, max_redecoded=10)
+    good, bad, free, long = model(family).generate(["the"] * 4, specs, max_redecoded=10)
     assert re.fullmatch("[a-f]{5}", good.value)
     assert isinstance(bad.error, UnsatisfiableError)
     assert not bad.complete
@@ -383,22 +385,24 @@ def test_a_row_that_finds_nothing_does_not_take_the_others_down() -> None:
         _ = bad.value
 
 
-def test_a_single_row_that_finds_nothing_raises() -> None:
+@each_family
+def test_a_single_row_that_finds_nothing_raises(family: str) -> None:
     hopeless = Ruled("[a-f]{9}", without("[a-f]{3}"))
     with pytest.raises(UnsatisfiableError, match="break a rule that is checked on the text"):
-        model().generate("the", hopeless, max_redecoded=10)
+        model(family).generate("the", hopeless, max_redecoded=10)
     with pytest.raises(UnsatisfiableError):
-        model()("the", hopeless, max_redecoded=10)
+        model(family)("the", hopeless, max_redecoded=10)
     drafts = []
     with pytest.raises(UnsatisfiableError):
-        drafts += model().stream("the", hopeless, max_redecoded=10, max_passes=2)
+        drafts += model(family).stream("the", hopeless, max_redecoded=10, max_passes=2)
 
 
-def test_an_error_of_the_check_is_that_of_its_row() -> None:
+@each_family
+def test_an_error_of_the_check_is_that_of_its_row(family: str) -> None:
     def refuse(text: str, complete: bool) -> tuple[int, int] | None:
         raise SpecError("this cannot be judged")
 
-    bad, good = model().generate(["the", "the"], [Ruled("[a-f]{5}", refuse), Regex("[a-f]{5}")])
+    bad, good = model(family).generate(["the", "the"], [Ruled("[a-f]{5}", refuse), Regex("[a-f]{5}")])
     assert isinstance(bad.error, SpecError)
     assert len(good.value) == 5
 

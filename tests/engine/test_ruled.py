@@ -27,9 +27,9 @@ from pydantic import BaseModel, Field, TypeAdapter
 import constrain
 from constrain import AllDifferent, Count, Equal, Filled, Less, Linear, Relation, Sum, Table, Template
 from constrain.engine.model import Model
-from constrain.engine.posterior import TokenConstraints
 from constrain.engine.result import Result
 from constrain.engine.search import Effort
+from constrain.engine.token_canvas import TokenConstraints
 from constrain.errors import UnsatisfiableError
 from constrain.spec import Spec
 from constrain.specs import JsonSchema, as_spec
