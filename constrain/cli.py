@@ -1,4 +1,5 @@
-"""The command line: extract objects, choose among options, fill a pattern, solve a Sudoku, explain a specification.
+"""The command line: extract objects, choose among options, fill a pattern, solve a Sudoku, explain a specification,
+watch a canvas, evaluate a model, decode a file.
 
 Results go to standard output, one per line; everything else (progress on a terminal, figures, errors) to standard
 error.
@@ -19,6 +20,9 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from constrain.cli_batch import register as register_batch
+from constrain.cli_eval import register
+from constrain.cli_watch import register as register_watch
 from constrain.errors import ConstrainError, SpecError
 from constrain.fields import fields_schema
 from constrain.spec import Spec
@@ -159,12 +163,12 @@ def _object_spec(fields: str | None, schema: str | None, type_name: str | None) 
         raise SpecError(f"cannot import {type_name!r}: {error}", hint="write it as module:Name") from error
 
 
-def _load(model: str | None) -> Any:
+def _load(model: str | None, **options: Any) -> Any:
     with _errors.status("loading the model"):
-        return _load_quietly(model)
+        return _load_quietly(model, **options)
 
 
-def _load_quietly(model: str | None) -> Any:
+def _load_quietly(model: str | None, **options: Any) -> Any:
     from transformers.utils import logging
 
     from constrain.engine.model import load
@@ -172,7 +176,7 @@ def _load_quietly(model: str | None) -> Any:
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # transformers leaves these two untyped
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        return load(model)
+        return load(model, **options)
     except OSError as error:
         raise ConstrainError(f"cannot load {model!r}: {str(error).splitlines()[0]}") from error
 
@@ -225,6 +229,11 @@ def _watching(rows: int = 8) -> Iterator[Any]:
             live.update(Group(*lines))
 
         yield show
+
+
+register_batch(app, _load)
+register(app, _load)
+register_watch(app, _load, _object_spec)
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from constrain.compressed_rows import group
 from constrain.errors import SpecError, UnsatisfiableError, VocabularyError
 from constrain.graphs import closure
 from constrain.lattice import Lattice
+from constrain.notebook import preformatted, table
 from constrain.recent import Recent
 from constrain.spec import Spec
 from constrain.specs import as_spec
@@ -106,6 +107,16 @@ class Constraint:
             f"  tokens needed:  {self.shortest:,} to {longest}",
         ]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        tokens, longest = self.tokens, self.longest
+        rows = [
+            ("tokens needed", f"{self.shortest:,} to {'unbounded' if longest is None else f'{longest:,}'}"),
+            ("states", f"{tokens.done:,}"),
+            ("token classes", f"{tokens.classes:,} of {len(tokens.class_of):,} tokens"),
+            *(("bounded", preformatted(note)) for note in self.spec.bounded),
+        ]
+        return table(self.spec.describe(), rows)
 
     def save(self, path: str | Path) -> None:
         """Write the token automaton as an `.npz` archive, to be read back by `load` beside its spec."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from importlib.resources import files
@@ -12,17 +11,23 @@ import torch
 
 from constrain.constraint import Constraint, compile
 from constrain.engine.choosing import Alternatives, Ranking, rank
-from constrain.engine.diffusion_gemma import CHANNEL, DiffusionGemma, Settings
+from constrain.engine.diffusion_gemma import CHANNEL
+from constrain.engine.families import family_of, loader_of
+from constrain.engine.infilling import Infill, given_tensor
+from constrain.engine.masked_options import MaskedDiffusion
 from constrain.engine.options import Options
+from constrain.engine.progress import counted, progress_bar
 from constrain.engine.prompts import Batch, Message, Prompt, is_batch, prompt_ids
-from constrain.engine.refine import Draft, decode
-from constrain.engine.relational import RelationalConstraints
+from constrain.engine.reading import Reader, waiting
+from constrain.engine.refine import decode
 from constrain.engine.result import Result
 from constrain.engine.rows import Limits, Row, constraints_of, grouped, started
-from constrain.engine.seams import Constraints
+from constrain.engine.seams import Constraints, Denoiser
 from constrain.engine.search import Effort
 from constrain.engine.stopping import StopRule
+from constrain.engine.streaming import AsyncStreaming
 from constrain.engine.thinking import Channel, framed
+from constrain.engine.trace import Tracer
 from constrain.engine.windows import PuzzleConstraint
 from constrain.errors import ConstrainError, SpecError, UnsatisfiableError, UnsupportedError, VocabularyError
 from constrain.puzzle import Puzzle
@@ -39,10 +44,18 @@ CERTAIN = 0.999
 SOLVER_TIME = 30.0
 """The default of `solver_time`, in seconds."""
 
-_HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "revision", "subfolder", "token")
+_HUB_OPTIONS = (
+    "cache_dir",
+    "force_download",
+    "local_files_only",
+    "revision",
+    "subfolder",
+    "token",
+    "trust_remote_code",
+)
 
 
-class Model:
+class Model(AsyncStreaming):
     """A diffusion language model with its tokenizer: prompt in, value out.
 
     A prompt is a string (a user's message, if the tokenizer has a chat template) or a list of chat messages; a list of
@@ -53,10 +66,13 @@ class Model:
     other rows run.
     """
 
-    def __init__(self, network: Any, tokenizer: Any) -> None:
-        """Raises `UnsupportedError` for another model family, `VocabularyError` for another model's tokenizer."""
-        _check_family(network.config.model_type)
-        settings = Settings.of(network)
+    def __init__(self, network: Any, tokenizer: Any, *, family: MaskedDiffusion | None = None) -> None:
+        """`family` says how masked diffusion models are read and sampled, where that is not known, or other than usual.
+
+        Raises `UnsupportedError` for another model family, `VocabularyError` for another model's tokenizer.
+        """
+        self.family = family_of(network, tokenizer, family)
+        settings = self.family.settings
         specials = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
         for end in settings.end_of_turn:
             if end not in specials:
@@ -67,10 +83,10 @@ class Model:
         self.network = network
         self.tokenizer = tokenizer
         self.vocabulary = Vocabulary.from_tokenizer(
-            tokenizer, size=network.config.text_config.vocab_size, end_of_turn=settings.end_of_turn or None
+            tokenizer, size=self.family.vocab_size, end_of_turn=settings.end_of_turn or None
         )
         self.channel = Channel.of(tokenizer, *CHANNEL)
-        self.length: int = network.config.canvas_length
+        self.length = self.family.length
         ends = self.vocabulary.end_of_turn
         self._pad: int = next(i for i in (settings.pad, tokenizer.pad_token_id, ends[0]) if i is not None)
         self.settings = replace(settings, end_of_turn=ends, pad=self._pad)
@@ -187,6 +203,8 @@ class Model:
         solver_time: float = SOLVER_TIME,
         thinking: bool | int = False,
         stop: StopRule | None = None,
+        trace: bool = False,
+        progress: bool = False,
     ) -> Iterator[list[Result]]:
         """Check everything at once; then yield the drafts after every pass, or the results alone."""
         counts = {"max_passes": max_passes, "max_new_tokens": max_new_tokens, "max_redecoded": max_redecoded}
@@ -211,7 +229,7 @@ class Model:
         rows = started(rows, limits, self.network.device)
         if not is_batch(prompt) and isinstance(rows[0], ConstrainError):
             raise rows[0]
-        runs = self._decode(rows, limits, seed, stop, every_pass)
+        runs = self._decode(rows, limits, seed, stop, every_pass=every_pass, trace=trace, progress=progress)
         return runs if is_batch(prompt) else _raising(runs)
 
     def _try_row(
@@ -224,12 +242,19 @@ class Model:
 
     def _row(self, prompt: Prompt, spec: Any, max_new_tokens: int | None, thinking: bool | int = False) -> Row:
         ids = prompt_ids(self.tokenizer, prompt, size=self.vocabulary.size, thinking=bool(thinking))
+        given: tuple[int, ...] = ()
+        if isinstance(spec, Infill):
+            mask = None if self.family.masked is None else self.family.masked.mask
+            given = spec.tokens(self.tokenizer, self.vocabulary, mask=mask, length=self.length)
+            inner = None if spec.spec is None else self._constraint(spec.spec)
+            spec = spec.constraint(inner, given, self.vocabulary, self.length)
         constraint = None if spec is None else self._constraint(spec)
         allowed, thought = max_new_tokens, self.settings.max_new_tokens if thinking is True else int(thinking)
         if allowed is None:
             allowed = self._default_budget(constraint) + thought
-            if self.settings.max_length is not None:
-                allowed = min(allowed, self.settings.max_length - len(ids))
+            room = self.family.room(len(ids))
+            allowed = allowed if room is None else min(allowed, room)
+        self.family.check_room(len(ids), allowed)
         needed = 1 if constraint is None else max(constraint.shortest, 1)
         if needed > allowed:
             raise UnsatisfiableError(
@@ -242,7 +267,7 @@ class Model:
             if isinstance(constraint, PuzzleConstraint):
                 raise UnsupportedError("a puzzle leaves no room for a thought before it", hint="leave thinking= out")
             constraint = framed(constraint, self.channel, None if thinking is True and spec is None else thought)
-        return Row(ids, constraint, allowed, bool(thinking))
+        return Row(ids, constraint, allowed, bool(thinking), given=given)
 
     def _constraint(self, spec: Any) -> Constraint | PuzzleConstraint:
         if isinstance(spec, Puzzle):
@@ -271,42 +296,56 @@ class Model:
         limits: Limits,
         seed: int | None,
         stop: StopRule | None,
+        *,
         every_pass: bool,
+        trace: bool,
+        progress: bool,
     ) -> Iterator[list[Result]]:
         """Decode group after group (see `grouped`); yield one result per row, however far it is."""
-        results = [_waiting(row) for row in rows]
+        results = [waiting(row) for row in rows]
         groups = list(grouped(rows))
-        device = self.network.device
-        for group in groups:
-            constraints = constraints_of(list(group.values()), limits, self.settings.end_of_turn, device)
-            for draft in self._refine(list(group.values()), constraints, limits, seed, stop):
-                if every_pass:
-                    yield (results := self._read(results, group, constraints, draft))
-            if not every_pass:
-                results = self._read(results, group, constraints, draft)
+        device, ends = self.network.device, self.settings.end_of_turn
+        reader = Reader(self.vocabulary, self.tokenizer, self.channel, ends)
+        with progress_bar(len(rows), shown=progress) as bar:
+            bar.update(len(rows) - sum(map(len, groups)))
+            for group in groups:
+                members = list(group.values())
+                constraints = constraints_of(members, limits, ends, device)
+                tracer = Tracer(constraints, len(members), ends, reader.spell) if trace else None
+                is_free = members[0].constraint is None
+                denoiser, seen = self._seams(members, tracer or constraints)
+                drafts = decode(
+                    denoiser,
+                    seen,
+                    max_new_tokens=max(row.budget for row in members),
+                    max_passes=limits.max_passes,
+                    stop=stop or self.settings.stop_rule(certain=None if is_free else CERTAIN),
+                    generator=self._generator(seed),
+                    every_pass=every_pass or trace,
+                )
+                for draft in counted(drafts, bar, [row.budget for row in members], ends):
+                    traces = None if tracer is None else tracer.record(draft)
+                    if every_pass:
+                        yield (results := reader.read(results, group, constraints, draft, traces))
+                if not every_pass:
+                    results = reader.read(results, group, constraints, draft, traces)
         if not (groups and every_pass):
             yield results
 
-    def _refine(
-        self, rows: Sequence[Row], constraints: Constraints, limits: Limits, seed: int | None, stop: StopRule | None
-    ) -> Iterator[Draft]:
-        is_free = rows[0].constraint is None
-        return decode(
-            self._denoiser(rows),
-            constraints,
-            max_new_tokens=max(row.budget for row in rows),
-            max_passes=limits.max_passes,
-            stop=stop or self.settings.stop_rule(certain=None if is_free else CERTAIN),
-            generator=self._generator(seed),
-        )
+    def _seams(self, rows: Sequence[Row], constraints: Constraints) -> tuple[Denoiser, Constraints]:
+        """What the loop refines with; another way of decoding replaces them."""
+        return self._denoiser(rows), constraints
 
-    def _denoiser(self, rows: Sequence[Row]) -> DiffusionGemma:
+    def _denoiser(self, rows: Sequence[Row]) -> Denoiser:
         device = self.network.device
         width = max(len(row.ids) for row in rows)
         pads = [width - len(row.ids) for row in rows]
         ids = [[self._pad] * pad + row.ids for row, pad in zip(rows, pads, strict=True)]
         mask = torch.arange(width) >= torch.tensor(pads)[:, None]
-        return DiffusionGemma(self.network, torch.tensor(ids, device=device), mask.to(device), self.settings)
+        given = given_tensor(rows, self.length, device)
+        return self.family.denoiser(
+            self.network, torch.tensor(ids, device=device), mask.to(device), self.settings, given
+        )
 
     def _generator(self, seed: int | None) -> torch.Generator:
         generator = torch.Generator(self.network.device)
@@ -315,41 +354,6 @@ class Model:
         else:
             generator.manual_seed(seed)
         return generator
-
-    def _read(
-        self, results: Sequence[Result], group: dict[int, Row], constraints: Constraints, draft: Draft
-    ) -> list[Result]:
-        """`results` with those of `group` brought up to date. Here everything is copied from the device."""
-        updated = list(results)
-        tokens, log_z, probability = draft.tokens.tolist(), draft.log_z.tolist(), draft.probability.tolist()
-        for b, (i, row) in enumerate(group.items()):
-            ids = tokens[b][: draft.canvases[b] * self.length]
-            ids = ids[: next((n for n, token in enumerate(ids) if token in self.settings.end_of_turn), len(ids))]
-            if row.constraint is None:
-                ids = ids[: row.budget]
-            thought, ids = self.channel.read(self.vocabulary, ids) if self.channel and row.thinks else (None, ids)
-            if row.constraint is None:
-                text = self.tokenizer.decode(ids, skip_special_tokens=True)
-            else:
-                text = row.constraint.text(ids)
-            relations = (
-                constraints.solved(b, draft.solutions[b]) if isinstance(constraints, RelationalConstraints) else None
-            )
-            updated[i] = Result(
-                text=text,
-                token_ids=tuple(ids),
-                thinking=thought,
-                passes=draft.passes[b],
-                canvases=draft.canvases[b],
-                stop_reason=draft.reasons[b],
-                log_z=log_z[b] if draft.passes[b] else math.nan,
-                probability=probability[b],
-                redecoded=draft.redecoded[b],
-                relations=relations,
-                error=draft.errors[b],
-                spec=results[i].spec,
-            )
-        return updated
 
 
 def _raising(runs: Iterator[list[Result]]) -> Iterator[list[Result]]:
@@ -360,36 +364,26 @@ def _raising(runs: Iterator[list[Result]]) -> Iterator[list[Result]]:
         raise results[0].error
 
 
-def _waiting(row: Row | ConstrainError) -> Result:
-    """The result of a row that has not begun, or cannot."""
-    if isinstance(row, ConstrainError):
-        return Result(error=row)
-    return Result(spec=None if row.constraint is None else row.constraint.spec)
+def from_transformers(network: Any, tokenizer: Any, *, family: MaskedDiffusion | None = None) -> Model:
+    """The model around a loaded network of transformers and its fast tokenizer.
+
+    It is a `DiffusionGemmaForBlockDiffusion`, LLaDA, Dream, LLaDA2, or of a class of `AutoModelForMaskedLM`; any other
+    that predicts masked tokens needs a `family`, which for these replaces what is known of them.
+    """
+    return Model(network, tokenizer, family=family)
 
 
-def from_transformers(network: Any, tokenizer: Any) -> Model:
-    """The model around a loaded `transformers.DiffusionGemmaForBlockDiffusion` and its fast tokenizer."""
-    return Model(network, tokenizer)
-
-
-def load(name_or_path: str | None = None, **kwargs: Any) -> Model:
+def load(name_or_path: str | None = None, *, family: MaskedDiffusion | None = None, **kwargs: Any) -> Model:
     """The model of a checkpoint: a name on the hub, a directory, or, by default, the small one that comes with this
     package, which runs on a CPU and needs no network.
 
-    `kwargs` go to transformers' `from_pretrained` (`device_map=`, `dtype=`, `revision=`, ...). Raises
-    `UnsupportedError` for another model family, before any weights are read.
+    `family` is as in `from_transformers`. `kwargs` go to transformers' `from_pretrained` (`device_map=`, `dtype=`,
+    `revision=`, ...). Raises `UnsupportedError` for another model family, before any weights are read.
     """
-    from transformers import AutoConfig, AutoTokenizer, DiffusionGemmaForBlockDiffusion
+    from transformers import AutoConfig, AutoTokenizer
 
     path = str(files("constrain") / "engine" / "bundled") if name_or_path is None else name_or_path
     hub = {name: kwargs[name] for name in _HUB_OPTIONS if name in kwargs}
-    _check_family(AutoConfig.from_pretrained(path, **hub).model_type)
+    loader = loader_of(AutoConfig.from_pretrained(path, **hub), family)
     tokenizer = AutoTokenizer.from_pretrained(path, **hub)
-    return Model(DiffusionGemmaForBlockDiffusion.from_pretrained(path, **kwargs), tokenizer)
-
-
-def _check_family(model_type: str) -> None:
-    if model_type != "diffusion_gemma":
-        raise UnsupportedError(
-            f"there is no adapter for models of type {model_type!r}", hint="use a checkpoint of DiffusionGemma"
-        )
+    return Model(loader.from_pretrained(path, **kwargs), tokenizer, family=family)

@@ -13,7 +13,8 @@ class Options(TypedDict, total=False):
     """The keywords of `Model.generate` and `Model.stream`. Leaving one out means its default."""
 
     max_passes: int | None
-    """Passes per canvas, at most. Default: the checkpoint's own, 48 if it names none."""
+    """Passes per canvas, at most. Default: the checkpoint's own, 48 if it names none; for a masked diffusion model,
+    `MaskedDiffusion.steps`."""
     max_new_tokens: int | None
     """Tokens of text, at most; a spec whose shortest output is longer is refused. Default: what the checkpoint allows
     (256 if it names nothing); for a spec, what its longest output needs or, if it has none, what the checkpoint allows
@@ -34,3 +35,8 @@ class Options(TypedDict, total=False):
     stop: StopRule | None
     """When to stop a canvas before `max_passes`. Default: the checkpoint's thresholds and, under a constraint, a
     probability of 0.999."""
+    trace: bool
+    """Whether to record what happened in every pass: `Result.trace`, `Result.to_html`. All logits of a canvas are then
+    computed and looked at, and every pass keeps 72 bytes per position of text."""
+    progress: bool
+    """Whether to show a bar that counts the finished rows: tqdm's, on standard error or in the notebook."""

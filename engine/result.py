@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from constrain.engine.solved import Solved
 from constrain.engine.stopping import StopReason
+from constrain.engine.streaming import Patch, difference
 from constrain.errors import ConstrainError, SpecError
+from constrain.notebook import Board, preformatted, table
 from constrain.puzzle import Puzzle
 from constrain.spec import Spec
+
+if TYPE_CHECKING:
+    from constrain.engine.trace import Trace
 
 __all__ = ["Result"]
 
@@ -24,6 +29,11 @@ class Result:
     """The text; of a draft that goes on in a later canvas, what is written so far."""
     token_ids: tuple[int, ...] = ()
     """The tokens of `text`, without the thought before and the end of turn behind."""
+    pieces: tuple[str, ...] = ()
+    """What each of them adds to `text`."""
+    decided: tuple[bool, ...] = ()
+    """For each of them, whether its place is settled: it is on a canvas that is finished, the constraint leaves nothing
+    else there, or one token has nearly all of the constrained posterior (an entropy of at most 0.1 nats: over 90%)."""
     thinking: str | None = None
     """What the model thought before, in its own channel; None if it did not, or was not asked to."""
     passes: int = 0
@@ -51,6 +61,10 @@ class Result:
     """What was asked for; None: any text."""
     error: ConstrainError | None = None
     """Why this row of a batch could not run, or found nothing that is valid. Reading `value` raises it."""
+    trace: Trace | None = field(default=None, repr=False, compare=False)
+    """What happened in every pass, where `trace=True` asked for it."""
+    before: Result | None = field(default=None, repr=False, compare=False)
+    """The draft that was yielded before this one, without its own `before`."""
 
     @cached_property
     def value(self) -> Any:
@@ -62,13 +76,49 @@ class Result:
             raise self.error
         return self.text if self.spec is None else self.spec.parse(self.text)
 
+    def patch(self) -> Patch:
+        """What has changed since the draft before, as JSON can say it, for a server to send.
+
+        The patches of all drafts of a stream, applied in order (see `streaming.patched`), give its last draft.
+        """
+        return difference(self.before, self)
+
+    def to_html(self, *, title: str | None = None) -> str:
+        """A page that replays the passes: one file, that needs no other and no network. Needs `trace=True`.
+
+        Under `title`, by default what was asked for. Raises `SpecError` where nothing was recorded.
+        """
+        from constrain.engine.replay import page
+
+        if self.trace is None or not self.trace.passes:
+            raise SpecError("nothing was recorded", hint="pass trace=True to generate or stream")
+        return page(self.trace, self.described if title is None else title)
+
     @property
-    def board(self) -> str:
+    def described(self) -> str:
+        """What was asked for, in a line."""
+        return "any text" if self.spec is None else self.spec.describe()
+
+    def _repr_html_(self) -> str:
+        failed = () if self.error is None else (("error", preformatted(str(self.error))),)
+        is_board = isinstance(self.spec, Puzzle) and self.complete
+        rows = [
+            ("text", preformatted(self.board if is_board else self.text)),
+            ("passes", f"{self.passes} on {self.canvases} canvas{'es' * (self.canvases != 1)}"),
+            ("stopped", self.stop_reason or "not yet"),
+            ("log Z", f"{self.log_z:.3f}"),
+            ("probability", f"{self.probability:.2%}"),
+            *(("bounded", preformatted(note)) for note in self.bounded),
+        ]
+        return table(self.described, failed or rows)
+
+    @property
+    def board(self) -> Board:
         """The value of a puzzle, drawn for people to look at. Raises what `value` does, and `SpecError` otherwise."""
         value = self.value
         if not isinstance(self.spec, Puzzle):
             raise SpecError("only a puzzle has a board", hint="read value or text")
-        return self.spec.draw(value)
+        return Board(self.spec.draw(value))
 
     @property
     def complete(self) -> bool:

@@ -9,6 +9,7 @@ import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 from unittest.mock import Mock
 
 import numpy as np
@@ -100,6 +101,26 @@ def test_threads_that_compile_the_same_share_what_one_of_them_lifts(monkeypatch:
         alone = lift(as_spec(spec).automaton, BYTES)
         assert np.array_equal(found[0][n].class_of, alone.class_of)
         assert all(np.array_equal(getattr(found[0][n].links, name), getattr(alone.links, name)) for name in LINKS)
+
+
+def test_a_cache_too_small_for_all_stays_within_its_limit_and_right_whatever_threads_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = [f"{n}" * (n % 3 + 1) for n in range(9)]
+    size = compile(Choice(words[:1]), BYTES).tokens.bytes
+    cache: Recent[tuple[str, ...], TokenAutomaton] = Recent(4 * size, lambda tokens: tokens.bytes)
+    monkeypatch.setattr(constraint_module, "_lifted", cache)
+
+    def run(seed: int) -> None:
+        rng = Random(seed)
+        for _ in range(40):
+            word = rng.choice(words)
+            assert compile(Choice([word]), BYTES).tokens.longest == len(word)
+            assert cache.size <= cache.limit
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(run, range(8)))
+    assert 1 < len(cache) < len(words)
 
 
 def test_a_state_is_singular_when_one_text_can_follow() -> None:
