@@ -30,6 +30,7 @@ def test_the_wheel_holds_the_siblings_the_checkpoint_and_the_grammars(wheel: Pat
     names = set(zipfile.ZipFile(wheel).namelist())
     for part in (
         "engine/refine.py",
+        "engine/replay.html",
         "engine/bundled/model.safetensors",
         "engine/bundled/tokenizer.json",
         "kernels/chain.py",
