@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from constrain.constraint import Constraint as Constraint
     from constrain.constraint import compile as compile
+    from constrain.engine.drop_in import constrained as constrained
+    from constrain.engine.drop_in_processor import logits_processor as logits_processor
+    from constrain.engine.infilling import Infill as Infill
+    from constrain.engine.masked_options import MaskedDiffusion as MaskedDiffusion
     from constrain.engine.model import Model as Model
     from constrain.engine.model import Ranking as Ranking
     from constrain.engine.model import Result as Result
@@ -57,6 +61,10 @@ if TYPE_CHECKING:
 
 _HOME = {
     "constrain.constraint": ("Constraint", "compile"),
+    "constrain.engine.drop_in": ("constrained",),
+    "constrain.engine.drop_in_processor": ("logits_processor",),
+    "constrain.engine.infilling": ("Infill",),
+    "constrain.engine.masked_options": ("MaskedDiffusion",),
     "constrain.engine.model": ("Model", "Ranking", "Result", "from_transformers", "load"),
     "constrain.engine.stopping": ("StopRule",),
     "constrain.errors": (

@@ -10,10 +10,10 @@ import torch
 
 from constrain.constraint import Constraint
 from constrain.engine.narrowing import Narrowed
-from constrain.engine.posterior import TokenConstraints
 from constrain.engine.relational import RelationalConstraints
 from constrain.engine.seams import Constraints
 from constrain.engine.search import Effort
+from constrain.engine.token_canvas import TokenConstraints
 from constrain.engine.unconstrained import Unconstrained
 from constrain.engine.windows import PuzzleConstraint
 from constrain.errors import ConstrainError
@@ -31,6 +31,8 @@ class Row:
     thinks: bool = False
     left: Narrowed | None = None
     """What the givens of a puzzle leave open, once that is known; see `started`."""
+    given: tuple[int, ...] = ()
+    """The tokens that stand at its beginning already, -1 where none does; see `infilling`."""
 
 
 @dataclass(frozen=True)

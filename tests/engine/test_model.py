@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -20,12 +19,14 @@ from constrain.engine.result import Result
 from constrain.engine.stopping import StopRule
 from constrain.errors import SpecError, UnsatisfiableError, UnsupportedError, VocabularyError
 from constrain.specs import JsonSchema, Regex
+from tests.engine.families import each_family, family_model, masked_tokenizer
 from tests.models import tiny_model
 from tests.tokenizers import fast, small_tokenizer
 
 CANVAS = 16
 PAD, EOS, _, END_OF_TURN = range(4)
-TOKENIZER = fast(small_tokenizer("gpt2"))
+TOKENIZER = masked_tokenizer()
+NEVER = StopRule(certain=None, confidence=None)
 DATE = Regex(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -40,87 +41,98 @@ def network(**options: Any) -> Any:
     return tiny_model(**defaults | {"eos_token_id": [EOS, END_OF_TURN], "pad_token_id": PAD} | options)
 
 
-@cache
-def model() -> Model:
-    return from_transformers(network(), TOKENIZER)
+def model(family: str = "diffusion_gemma") -> Model:
+    return family_model(family)
 
 
-def test_a_type_gives_an_instance_of_it() -> None:
-    person = model()("Ada Lovelace, 36", Person, max_new_tokens=60)
+@each_family
+def test_a_type_gives_an_instance_of_it(family: str) -> None:
+    person = model(family)("Ada Lovelace, 36", Person, max_new_tokens=60)
     assert isinstance(person, Person)
 
 
+@each_family
 @pytest.mark.parametrize("seed", range(3))
-def test_a_literal_gives_one_of_its_options(seed: int) -> None:
-    assert model()("spam?", Literal["spam", "ham"], seed=seed) in ("spam", "ham")
+def test_a_literal_gives_one_of_its_options(family: str, seed: int) -> None:
+    assert model(family)("spam?", Literal["spam", "ham"], seed=seed) in ("spam", "ham")
 
 
-def test_no_spec_gives_text() -> None:
-    assert isinstance(model()("the"), str)
+@each_family
+def test_no_spec_gives_text(family: str) -> None:
+    assert isinstance(model(family)("the"), str)
 
 
-def test_a_batch_gives_a_list_of_values() -> None:
-    first, second = model()(["the", "name"], DATE)
+@each_family
+def test_a_batch_gives_a_list_of_values(family: str) -> None:
+    first, second = model(family)(["the", "name"], DATE)
     assert re.fullmatch(DATE.pattern, first)
     assert re.fullmatch(DATE.pattern, second)
 
 
+@each_family
 @pytest.mark.parametrize("seed", range(3))
-def test_text_beyond_one_canvas_is_complete(seed: int) -> None:
-    result = model().generate("the", Regex("(?:[a-f]{3},){20}"), seed=seed)
+def test_text_beyond_one_canvas_is_complete(family: str, seed: int) -> None:
+    result = model(family).generate("the", Regex("(?:[a-f]{3},){20}"), seed=seed, stop=NEVER)
     assert re.fullmatch("(?:[a-f]{3},){20}", result.text)
     assert result.canvases > 1
     assert result.passes == 3 * result.canvases
 
 
+@each_family
 @pytest.mark.parametrize("max_new_tokens", [20, 33, 48])
-def test_an_open_ended_object_fits_its_budget(max_new_tokens: int) -> None:
+def test_an_open_ended_object_fits_its_budget(family: str, max_new_tokens: int) -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "array"}}, "required": ["a", "b"]}
     for seed in range(3):
-        result = model().generate("the", JsonSchema(schema), max_new_tokens=max_new_tokens, seed=seed)
+        result = model(family).generate("the", JsonSchema(schema), max_new_tokens=max_new_tokens, seed=seed)
         jsonschema.validate(json.loads(result.text), schema)
         assert result.value == json.loads(result.text)
         assert len(result.token_ids) <= max_new_tokens
 
 
-def test_a_result_says_how_it_came_about() -> None:
-    result = model().generate("the", DATE, stop=StopRule(certain=None, confidence=None))
+@each_family
+def test_a_result_says_how_it_came_about(family: str) -> None:
+    result = model(family).generate("the", DATE, stop=NEVER)
     assert TOKENIZER.decode(result.token_ids) == result.text == result.value
     assert (result.passes, result.canvases, result.stop_reason) == (3, 1, "budget")
-    assert result.log_z < 0
+    assert next(model(family).stream("the", DATE)).log_z < result.log_z + 1e-9 < 1e-6
     assert 0 < result.probability <= 1
     assert (result.spec, result.bounded, result.error) == (DATE, (), None)
 
 
-def test_a_single_possible_string_is_forced_in_one_pass() -> None:
-    result = model().generate("the", Regex("name"))
+@each_family
+def test_a_single_possible_string_is_forced_in_one_pass(family: str) -> None:
+    result = model(family).generate("the", Regex("name"))
     assert (result.text, result.stop_reason, result.passes) == ("name", "forced", 1)
 
 
-def test_every_draft_is_valid_and_the_last_is_the_result() -> None:
-    drafts = list(model().stream("the", Person, max_passes=4, max_new_tokens=CANVAS))
+@each_family
+def test_every_draft_is_valid_and_the_last_is_the_result(family: str) -> None:
+    drafts = list(model(family).stream("the", Person, max_passes=4, max_new_tokens=CANVAS, stop=NEVER))
     assert [draft.passes for draft in drafts] == [1, 2, 3, 4]
     assert all(isinstance(draft.value, Person) and draft.complete for draft in drafts)
-    assert drafts[-1] == model().generate("the", Person, max_passes=4, max_new_tokens=CANVAS)
+    assert drafts[-1] == model(family).generate("the", Person, max_passes=4, max_new_tokens=CANVAS, stop=NEVER)
 
 
-def test_drafts_of_early_canvases_are_beginnings() -> None:
-    drafts = list(model().stream("the", Regex("[a-f]{80}"), max_passes=1))
+@each_family
+def test_drafts_of_early_canvases_are_beginnings(family: str) -> None:
+    drafts = list(model(family).stream("the", Regex("[a-f]{80}"), max_passes=1))
     assert len(drafts) > 1
     assert all(later.text.startswith(earlier.text) for earlier, later in pairwise(drafts))
     assert [draft.complete for draft in drafts] == [False] * (len(drafts) - 1) + [True]
 
 
-def test_the_callback_sees_what_a_stream_yields() -> None:
+@each_family
+def test_the_callback_sees_what_a_stream_yields(family: str) -> None:
     seen: list[Result] = []
-    model().generate("the", DATE, on_pass=seen.append)
-    assert seen == list(model().stream("the", DATE))
+    model(family).generate("the", DATE, on_pass=seen.append)
+    assert seen == list(model(family).stream("the", DATE))
 
 
-def test_the_callback_of_a_batch_sees_lists() -> None:
+@each_family
+def test_the_callback_of_a_batch_sees_lists(family: str) -> None:
     seen: list[list[Result]] = []
-    model().generate(["the", "name"], DATE, on_pass=seen.append)
-    assert seen == list(model().stream(["the", "name"], DATE))
+    model(family).generate(["the", "name"], DATE, on_pass=seen.append)
+    assert seen == list(model(family).stream(["the", "name"], DATE))
     assert {len(drafts) for drafts in seen} == {2}
 
 
@@ -143,64 +155,73 @@ def test_without_a_spec_the_tokens_are_those_of_generate() -> None:
         assert Model(bare, TOKENIZER).generate("the name", seed=seed).token_ids == tuple(written[:end])
 
 
-def test_without_a_spec_the_budget_is_kept_to_the_token() -> None:
-    assert len(model().generate("the", max_new_tokens=CANVAS + 3, seed=1).token_ids) <= CANVAS + 3
+@each_family
+def test_without_a_spec_the_budget_is_kept_to_the_token(family: str) -> None:
+    assert len(model(family).generate("the", max_new_tokens=CANVAS + 3, seed=1).token_ids) <= CANVAS + 3
 
 
-def test_rows_of_a_batch_may_differ_in_spec() -> None:
-    date, free, person = model().generate(["a", "the name", "the"], [DATE, None, Person])
+@each_family
+def test_rows_of_a_batch_may_differ_in_spec(family: str) -> None:
+    date, free, person = model(family).generate(["a", "the name", "the"], [DATE, None, Person])
     assert re.fullmatch(DATE.pattern, date.text)
     assert (free.spec, free.log_z) == (None, 0.0)
     assert isinstance(person.value, Person)
 
 
-def test_a_complete_row_costs_no_further_passes() -> None:
+@each_family
+def test_a_complete_row_costs_no_further_passes(family: str) -> None:
     specs = [Regex("name"), Regex("x" * CANVAS), Regex("(?:[a-f]{3},){20}")]
-    word, full, long = model().generate(["a", "the", "the name"], specs)
+    word, full, long = model(family).generate(["a", "the", "the name"], specs)
     assert (word.text, word.passes, word.canvases) == ("name", 1, 1)
     assert (full.text, full.passes, full.canvases) == ("x" * CANVAS, 1, 1)
     assert re.fullmatch("(?:[a-f]{3},){20}", long.text)
     assert long.canvases > 1
 
 
-def test_a_failed_row_does_not_take_the_others_down() -> None:
+@each_family
+def test_a_failed_row_does_not_take_the_others_down(family: str) -> None:
     prompts = ["the", "", "the", "the"]
     specs = [DATE, DATE, Regex("x{900}"), {"type": "string", "minLength": 2, "maxLength": 1}]
-    good, empty, long, contradiction = model().generate(prompts, specs)
+    good, empty, long, contradiction = model(family).generate(prompts, specs)
     assert re.fullmatch(DATE.pattern, good.value)
     assert isinstance(empty.error, SpecError)
     assert isinstance(long.error, UnsatisfiableError)
     assert isinstance(contradiction.error, SpecError | UnsatisfiableError)
 
 
-def test_a_batch_in_which_every_row_fails_still_answers() -> None:
-    results = model().generate(["", " "])
+@each_family
+def test_a_batch_in_which_every_row_fails_still_answers(family: str) -> None:
+    results = model(family).generate(["", " "])
     assert [type(result.error) for result in results] == [SpecError, SpecError]
-    (drafts,) = model().stream(["", " "])
+    (drafts,) = model(family).stream(["", " "])
     assert [type(draft.error) for draft in drafts] == [SpecError, SpecError]
 
 
-def test_calling_with_a_batch_raises_the_error_of_a_row() -> None:
+@each_family
+def test_calling_with_a_batch_raises_the_error_of_a_row(family: str) -> None:
     with pytest.raises(SpecError, match="the prompt is empty"):
-        model()(["the", ""], DATE)
+        model(family)(["the", ""], DATE)
 
 
-def test_an_empty_prompt_is_refused_at_once() -> None:
+@each_family
+def test_an_empty_prompt_is_refused_at_once(family: str) -> None:
     with pytest.raises(SpecError, match="the prompt is empty"):
-        model().stream("", DATE)
+        model(family).stream("", DATE)
 
 
-def test_a_budget_below_the_shortest_output_is_refused() -> None:
+@each_family
+def test_a_budget_below_the_shortest_output_is_refused(family: str) -> None:
     with pytest.raises(UnsatisfiableError, match="shortest match needs 40 tokens, budget is 39") as caught:
-        model()("the", Regex("x{40}"), max_new_tokens=39)
+        model(family)("the", Regex("x{40}"), max_new_tokens=39)
     assert (caught.value.needed, caught.value.available) == (40, 39)
-    assert model()("the", Regex("x{40}"), max_new_tokens=40) == "x" * 40
+    assert model(family)("the", Regex("x{40}"), max_new_tokens=40) == "x" * 40
 
 
-def test_the_default_budget_ends_after_sixteen_canvases() -> None:
-    assert len(model()("the", Regex("x{256}"), max_passes=1)) == 16 * CANVAS
+@each_family
+def test_the_default_budget_ends_after_sixteen_canvases(family: str) -> None:
+    assert len(model(family)("the", Regex("x{256}"), max_passes=1)) == 16 * CANVAS
     with pytest.raises(UnsatisfiableError, match="needs 257 tokens, budget is 256"):
-        model()("the", Regex("x{257}"), max_passes=1)
+        model(family)("the", Regex("x{257}"), max_passes=1)
 
 
 def test_the_checkpoint_may_allow_more() -> None:
@@ -224,10 +245,11 @@ def test_a_maximal_length_of_prompt_and_output_is_kept() -> None:
         short("name", Regex("x{20}"), max_passes=1)
 
 
+@each_family
 @pytest.mark.parametrize("option", ["max_passes", "max_new_tokens"])
-def test_nothing_can_be_done_in_no_pass_or_no_token(option: str) -> None:
+def test_nothing_can_be_done_in_no_pass_or_no_token(family: str, option: str) -> None:
     with pytest.raises(SpecError, match=f"{option} must be at least 1, got 0"):
-        model().generate("the", DATE, **{option: 0})  # type: ignore[call-overload]  # a literal key is needed
+        model(family).generate("the", DATE, **{option: 0})  # type: ignore[call-overload]  # a literal key is needed
 
 
 def test_an_unknown_option_is_refused() -> None:
@@ -235,18 +257,21 @@ def test_an_unknown_option_is_refused() -> None:
         model().generate("the", DATE, max_pases=3)  # type: ignore[call-overload]  # that is the point
 
 
-def test_specs_and_prompts_must_match_in_number() -> None:
+@each_family
+def test_specs_and_prompts_must_match_in_number(family: str) -> None:
     with pytest.raises(SpecError, match="2 prompts, but 1 specs"):
-        model().generate(["a", "the"], [DATE])
+        model(family).generate(["a", "the"], [DATE])
 
 
-def test_a_compiled_constraint_is_taken_as_it_is() -> None:
-    assert re.fullmatch(DATE.pattern, model()("the", compile(DATE, model().vocabulary)))
+@each_family
+def test_a_compiled_constraint_is_taken_as_it_is(family: str) -> None:
+    assert re.fullmatch(DATE.pattern, model(family)("the", compile(DATE, model(family).vocabulary)))
 
 
-def test_a_constraint_for_another_vocabulary_is_refused() -> None:
+@each_family
+def test_a_constraint_for_another_vocabulary_is_refused(family: str) -> None:
     with pytest.raises(VocabularyError, match="compiled for another vocabulary"):
-        model()("the", compile(DATE, fast(small_tokenizer("gemma"))))
+        model(family)("the", compile(DATE, fast(small_tokenizer("gemma"))))
 
 
 def test_a_tokenizer_with_more_ids_than_the_model_is_refused() -> None:
