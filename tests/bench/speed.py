@@ -1,6 +1,6 @@
 """Every table about speed, each behind the tests that say that what it times is right.
 
-    python tests/bench/speed.py [--json] [--only step,chain,compile,head,kernels]
+    python tests/bench/speed.py [--json] [--only step,chain,compile,head,drop_in,kernels]
 
 A table whose tests fail is not measured, and the exit status is 1. With --json, one JSON object per table and line.
 Nothing is measured while tests run, and every benchmark runs in a process of its own. Where there is a GPU, `kernels`
@@ -66,6 +66,12 @@ TABLES = {
         ),
     ),
     "head": Timing("A masked LM head", "head.py", (), ("tests/engine/test_masked_head.py",)),
+    "drop_in": Timing(
+        "Inside transformers' generate",
+        "drop_in.py",
+        ("--passes", "8"),
+        ("tests/engine/test_drop_in.py", "tests/engine/test_drop_in_use.py"),
+    ),
     "kernels": Timing("Kernels on a GPU, beside a copy", "kernels.py", (), ("tests/kernels",)),
 }
 
