@@ -119,19 +119,26 @@ class _MapBook:
         unknown = np.flatnonzero(found == _UNKNOWN)
         if len(unknown):
             missing = key[unknown]
-            alike = self.representative(missing)
-            needed = np.unique(alike)
-            self.compose(needed[self.composed[needed] == _UNKNOWN])
-            self.composed[missing] = found[unknown] = self.composed[alike]
+            keys = self.distinct(missing)
+            alike = self.representative(keys)
+            self.compose(self.distinct(alike[self.composed[alike] == _UNKNOWN]))
+            self.composed[keys] = self.composed[alike]
+            found[unknown] = np.take(self.composed, missing)
         return found
 
-    def representative(self, key: NDArray[np.int32]) -> NDArray[np.int32]:
-        """The keys with the usual letter in place of those that act like it."""
-        first, letter = np.divmod(key, np.int32(self.classes))
-        is_unusual = self.unusual[letter >> 6, first] >> (letter & 63).astype(np.uint64) & np.uint64(1)
-        return np.where(is_unusual == 1, key, first * np.int32(self.classes) + np.int32(self.usual))
+    def distinct(self, key: NDArray[Any]) -> Ints:
+        """The keys in ascending order, each once: marked among all that there are, which beats sorting them."""
+        is_key = np.zeros(len(self.composed), np.bool_)
+        is_key[key] = True
+        return np.flatnonzero(is_key)
 
-    def compose(self, keys: NDArray[np.int32]) -> None:
+    def representative(self, key: Ints) -> Ints:
+        """The keys with the usual letter in place of those that act like it."""
+        first, letter = np.divmod(key, self.classes)
+        is_unusual = self.unusual[letter >> 6, first] >> (letter & 63).astype(np.uint64) & np.uint64(1)
+        return np.where(is_unusual == 1, key, first * self.classes + self.usual)
+
+    def compose(self, keys: Ints) -> None:
         """Fill in `composed` at the distinct `keys`."""
         first = keys // self.classes
         size = self.offsets[first + 1] - self.offsets[first]
@@ -139,7 +146,7 @@ class _MapBook:
         for part in np.split(keys, np.flatnonzero(np.diff(batch)) + 1):
             self._compose(part)
 
-    def _compose(self, keys: NDArray[np.int32]) -> None:
+    def _compose(self, keys: Ints) -> None:
         first, letter = np.divmod(keys, self.classes)
         size = self.offsets[first + 1] - self.offsets[first]
         pair = np.take(self.pairs, slices(self.offsets, first))
