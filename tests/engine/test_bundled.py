@@ -9,8 +9,8 @@ import pytest
 import torch
 from transformers import AutoTokenizer, DiffusionGemmaForBlockDiffusion
 
-from constrain.engine.tasks import examples
-from constrain.engine.train import CANVAS_LENGTH, SPECIALS, render
+from constrain.engine.train_tokens import SPECIALS, render
+from tests.engine.first_tasks import examples
 
 BUNDLED = Path(str(files("constrain") / "engine" / "bundled"))
 MEGABYTE = 1_000_000
@@ -32,7 +32,7 @@ def generate(model: Any, tokenizer: Any, prompts: list[str], passes: int) -> lis
         chats, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
     )
     torch.manual_seed(0)
-    output = model.generate(**encoded, max_denoising_steps=passes, max_new_tokens=CANVAS_LENGTH)
+    output = model.generate(**encoded, max_denoising_steps=passes, max_new_tokens=model.config.canvas_length)
     texts = tokenizer.batch_decode(output.sequences[:, encoded["input_ids"].shape[1] :], skip_special_tokens=True)
     return [str(text) for text in texts]
 
@@ -69,9 +69,9 @@ def test_digits_stand_alone(tokenizer: Any) -> None:
     assert tokenizer.tokenize("2024") == ["2", "0", "2", "4"]
 
 
-def test_answers_of_every_split_fit_the_canvas(tokenizer: Any) -> None:
+def test_answers_of_every_split_fit_the_canvas(model: Any, tokenizer: Any) -> None:
     answers = [example.answer for split in ("test", "hard") for example in examples(split, 1000)]
-    assert max(map(len, tokenizer(answers, add_special_tokens=False).input_ids)) < CANVAS_LENGTH
+    assert max(map(len, tokenizer(answers, add_special_tokens=False).input_ids)) < model.config.canvas_length
 
 
 def test_the_chat_template_renders_what_training_reads(tokenizer: Any) -> None:
@@ -90,7 +90,8 @@ def test_padding_on_the_left_changes_nothing(model: Any, tokenizer: Any) -> None
     ids = tokenizer(
         render("Ada Lovelace, 36, lives in London."), add_special_tokens=False, return_tensors="pt"
     ).input_ids
-    canvas = torch.randint(len(tokenizer), (1, CANVAS_LENGTH), generator=torch.Generator().manual_seed(0))
+    length = model.config.canvas_length
+    canvas = torch.randint(len(tokenizer), (1, length), generator=torch.Generator().manual_seed(0))
     padded = torch.nn.functional.pad(ids, (5, 0), value=tokenizer.pad_token_id)
     mask = padded != tokenizer.pad_token_id
     with torch.no_grad():
@@ -99,7 +100,7 @@ def test_padding_on_the_left_changes_nothing(model: Any, tokenizer: Any) -> None
             input_ids=padded,
             attention_mask=mask,
             decoder_input_ids=canvas,
-            decoder_attention_mask=torch.nn.functional.pad(mask, (0, CANVAS_LENGTH), value=True),
+            decoder_attention_mask=torch.nn.functional.pad(mask, (0, length), value=True),
         ).logits
     torch.testing.assert_close(plain, shifted, atol=2e-3, rtol=0)
 
