@@ -43,7 +43,7 @@ def class_sums_cpu(
                 np.multiply(x, factor, out=x)
             peaks = np.maximum.reduceat(x, begin, axis=1)
             highest[rows] = np.maximum(peaks.max(1, keepdims=True), np.finfo(np.float32).min)
-            with np.errstate(invalid="ignore"):  # infinity less itself: NaN, which spoils the row as it should
+            with np.errstate(invalid="ignore", over="ignore"):  # infinity less itself is NaN, which spoils the row
                 largest[rows] = np.maximum(peaks - highest[rows], floor)
                 np.maximum(np.subtract(x, highest[rows], out=x), floor, out=x)
             np.add.reduceat(np.exp(x, out=w), begin, axis=1, out=sums[rows])

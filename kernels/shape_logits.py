@@ -46,7 +46,8 @@ def shape_logits_cpu(logits: Tensor, bias: Tensor, class_of: Tensor, out: Tensor
         buffer = np.empty((blocks[0].stop - blocks[0].start, vocabulary), np.float32)
         for rows in blocks:
             own = np.take(b[rows], k, axis=1, out=buffer[: rows.stop - rows.start], mode="clip")
-            np.add(x[rows], own, out=shaped[rows])
+            with np.errstate(invalid="ignore"):  # infinity and its opposite: NaN, as torch has it
+                np.add(x[rows], own, out=shaped[rows])
 
     share_rows(length, vocabulary, work)
     return out
