@@ -1,8 +1,9 @@
 """JSON texts without characters beyond ASCII: where such a character stands, its escape instead.
 
-Beyond ASCII a JSON text has characters only inside strings, where `\\uXXXX`, in either case and as a pair of surrogates
-beyond U+FFFF, means the same. So the ASCII texts of a language are the images of its texts, and their automaton is the
-old one in which every walk along the bytes of such a character is replaced by walks along its escapes:
+Beyond ASCII a JSON text has characters only inside strings, where `\\u` and four hexadecimal digits, in either case and
+as a pair of surrogates beyond U+FFFF, mean the same. So the ASCII texts of a language are the images of its texts, and
+their automaton is the old one in which every walk along the bytes of such a character is replaced by walks along its
+escapes:
 
     q --C3 A9--> t     becomes     q --\\--> --u--> --0--> --0--> --e,E--> --9--> t
 

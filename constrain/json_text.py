@@ -1,9 +1,10 @@
 """How JSON spells things (RFC 8259): white space, strings, fixed values, and the punctuation of arrays and objects.
 
 There are two spellings of a character in a string. The *free* one is everything that JSON allows: the character
-itself in UTF-8, its short escape, `\\uXXXX` in either case, a pair of them beyond U+FFFF, but never half a pair. The
-*canonical* one is the character itself wherever JSON allows that, and any escape only where JSON demands one (`"`,
-`\\` and the control characters). Text that is merely counted is free; text whose characters matter is canonical.
+itself in UTF-8, its short escape, `\\u` and four hexadecimal digits in either case, a pair of these beyond U+FFFF, but
+never half a pair. The *canonical* one is the character itself wherever JSON allows that, and any escape only where JSON
+demands one (`"`, `\\` and the control characters). Text that is merely counted is free; text whose characters matter
+is canonical.
 """
 
 from __future__ import annotations

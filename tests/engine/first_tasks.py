@@ -1,14 +1,8 @@
-"""Synthetic extraction tasks: one or two English sentences in, one small object out.
+"""What the bundled model was trained on: one or two English sentences in, one small object out, and two kinds of tests.
 
-An example is a prompt, the pydantic model that describes the answer and the answer itself. Three splits
-differ in what a model may have seen before:
+- `test`: values (names, cities, items, titles, places) that training did not use, in sentence patterns that it did;
+- `hard`: the same values in sentence patterns that it did not use either.
 
-- `train`: training values in training sentence patterns;
-- `test`: values (names, cities, items, titles, places) that training never uses, in training patterns;
-- `hard`: the same unseen values in sentence patterns that training never uses.
-
-Most training words are generated from syllables or single letters, so that the only way to get them right
-is to copy them from the prompt. Test words are real ones and are excluded from the generator by name.
 Every string of the answer stands verbatim in the prompt (weekdays there begin with a capital letter).
 """
 
@@ -25,7 +19,9 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, Field
 
-Split = Literal["train", "test", "hard"]
+from constrain.engine.tasks_words import UNSEEN_WORDS
+
+Split = Literal["test", "hard"]
 Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 Relation = Literal["friend", "family", "colleague", "client"]
 Size = Literal["small", "medium", "large"]
@@ -71,91 +67,6 @@ class Example:
         """The canonical JSON text of `target`, which is what models are trained to write."""
         return json.dumps(self.target)
 
-
-@dataclass(frozen=True)
-class Words:
-    """The word lists of one split; values are composed of them."""
-
-    first: tuple[str, ...]
-    last: tuple[str, ...]
-    city: tuple[str, ...]
-    item: tuple[str, ...]
-    title: tuple[str, ...]
-    place: tuple[str, ...]
-
-    def all(self) -> frozenset[str]:
-        """Every single word in the lists, in lower case."""
-        lists = (self.first, self.last, self.city, self.item, self.title, self.place)
-        return frozenset(word.lower() for words in lists for value in words for word in value.split())
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(","))
-
-
-TRAIN_WORDS = Words(
-    first=_words(
-        "Alice, Bruno, Carmen, David, Elena, Felix, Grace, Hassan, Irene, James, Keiko, Liam, Maria, Nadia, Oscar,"
-        "Priya, Quentin, Rosa, Simon, Tara, Umar, Victor, Wendy, Xenia, Yusuf, Zara, Anton, Bella, Cyrus, Doris, Erik,"
-        "Fiona, George, Helen, Igor, Julia, Kevin, Laura, Martin, Olga, Paul, Ruth, Stefan, Thomas, Ursula,"
-        "Walter, Yvonne"
-    ),
-    last=_words(
-        "Adams, Baker, Carter, Diaz, Evans, Fischer, Garcia, Hughes, Ivanov, Jensen, Keller, Lopez, Miller, Nguyen,"
-        "Okafor, Patel, Quinn, Rossi, Smith, Tanaka, Ueda, Vargas, Wagner, Xu, Young, Zhang, Allen, Brown, Clark, Dunn,"
-        "Foster, Green, Harris, Jones, King, Lewis, Moore, Parker, Reed, Scott, Taylor, Walker, White, Wright"
-    ),
-    city=_words(
-        "Berlin, Cairo, Dublin, Geneva, Hamburg, Istanbul, Jakarta, Kyoto, Lima, Madrid, Naples, Oslo, Paris, Quito,"
-        "Rome, Seoul, Tokyo, Utrecht, Vienna, Warsaw, York, Zurich, Athens, Boston, Chicago, Dallas, Denver, Leeds,"
-        "Milan, Munich, Porto, Prague, Sydney, Turin, New Haven, San Pedro, Port Louis, Los Gatos"
-    ),
-    item=_words(
-        "apples, books, boxes, cables, chairs, clocks, cups, desks, doors, drums, forks, frames, gloves, hats, jars,"
-        "keys, ladders, maps, nails, ovens, pens, plates, pots, ropes, rugs, shelves, shirts, shoes, spoons, stools,"
-        "tables, tents, tiles, tools, towels, trays, vases, wheels, blue bags, paper bowls, metal hooks, red flags"
-    ),
-    title=_words(
-        "Board Meeting, Budget Review, Chess Club, Code Review, Dance Class, Design Sprint, Exam, Interview, Lunch,"
-        "Music Lesson, Project Call, Release Party, Sales Training, Staff Lunch, Team Meeting, Yoga Class, Brunch"
-    ),
-    place=_words(
-        "Room Seven, Main Hall, the Library, the Office, Studio North, the Gym, Cafe Rio, City Park, the Lobby,"
-        "Hall West, the Museum, Room Blue, the Theatre, Hotel Astor, School Yard, Tower Five"
-    ),
-)
-
-TEST_WORDS = Words(
-    first=_words(
-        "Ada, Nora, Alan, Grete, Edsger, Barbara, Donald, Katherine, Linus, Margaret, Niklaus, Radia, Sophie, Tony,"
-        "Emmy, Carl, Blaise, Sofia, Henri, Marie, Isaac, Rachel, Robin, Ines, Pablo, Clara, Hugo, Mira, Otto, Lucy,"
-        "Samir, Ingrid, Mateo, Freya, Dmitri, Amara, Kofi, Leila, Rohan, Sven, Astrid, Chloe, Diego, Esther, Gavin"
-    ),
-    last=_words(
-        "Lovelace, Quill, Turing, Hopper, Dijkstra, Liskov, Knuth, Johnson, Hamilton, Wirth, Perlman, Wilson, Hoare,"
-        "Noether, Gauss, Pascal, Kovalev, Curie, Newton, Carson, Hood, Moreno, Casal, Schumann, Brandt, Lang, Holm,"
-        "Haddad, Berg, Silva, Larsen, Volkov, Diallo, Mensah, Farahani, Gupta, Nilsson, Lund, Bennett, Castro, Stone"
-    ),
-    city=_words(
-        "London, Lisbon, Bergen, Toronto, Nairobi, Havana, Mumbai, Delhi, Lagos, Cologne, Dresden, Ghent, Bruges,"
-        "Florence, Palermo, Seville, Malaga, Krakow, Riga, Tallinn, Helsinki, Aarhus, Glasgow, Cardiff, Bristol,"
-        "Austin, Seattle, Portland, Phoenix, Houston, Perth, Osaka, Hanoi, Manila, Lyon, Nantes, New Orleans,"
-        "San Marino"
-    ),
-    item=_words(
-        "lamps, mugs, candles, bikes, pillows, notebooks, umbrellas, blankets, mirrors, carpets, bottles, hammers,"
-        "kettles, jackets, scarves, baskets, puzzles, guitars, cameras, speakers, pencils, stamps, helmets, buckets,"
-        "brushes, curtains, benches, barrels, lanterns, magnets, green sofas, wooden spades, silver rings"
-    ),
-    title=_words(
-        "Garden Tour, Piano Recital, Book Fair, Product Demo, Press Briefing, Town Council, Wine Tasting, Science Fair,"
-        "Choir Rehearsal, Picnic, Webinar, Workshop, Seminar, Graduation, Film Night, Pottery Course, Kickoff, Auction"
-    ),
-    place=_words(
-        "Cafe Luna, Room Birch, the Chapel, the Stadium, Hotel Regent, the Cellar, Pavilion Nine, Room Cedar,"
-        "the Harbour, Villa Flora, the Arcade, Gallery Ten, the Orchard, Cafe Fado, Barn Hill, the Terrace"
-    ),
-)
 
 TRAIN_TEMPLATES: dict[type[BaseModel], tuple[str, ...]] = {
     Contact: (
@@ -264,11 +175,6 @@ _RENDER: dict[str, tuple[str, Callable[[str], str]]] = {
     "size_title": ("size", str.title),
     "day": ("day", str.title),
 }
-_ONSETS = (
-    "b br c ch cl d dr f fl fr g gr h j k l m n p pl pr qu r s sc sh sl st t th tr v w wh x y z" + 3 * " "
-).split(" ")
-_VOWELS = _words("a, a, a, e, e, e, i, i, o, o, u, y, ai, au, ea, ee, ei, ia, ie, io, oa, oo, ou")
-_CODAS = ("n r l s t m d g k ck ld ll lm n nd ng nn nt p rd rg rn rs rt sk ss st th tt v x z" + 24 * " ").split(" ")
 
 
 def patterns(split: Split, kind: type[BaseModel]) -> tuple[str, ...]:
@@ -286,71 +192,31 @@ _PATTERNS = tuple(
     {kind: tuple(p for template in templates for p in _expand(template)) for kind, templates in source.items()}
     for source in (TRAIN_TEMPLATES, HARD_TEMPLATES)
 )
-_EXCLUDED = TEST_WORDS.all()
-
-
-def _invented(rng: Random) -> str:
-    """A lower-case word of one to three syllables, or now and then of arbitrary letters, that no test value uses."""
-    while True:
-        if rng.random() < 0.15:
-            word = "".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(2, 7)))
-        else:
-            syllables = rng.choices((1, 2, 3), (3, 5, 2))[0]
-            word = "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(syllables))
-        if 2 <= len(word) <= 9 and word not in _EXCLUDED:
-            return word
 
 
 class _Values:
-    """Draws field values of one split; all randomness comes from `rng`."""
+    """Draws field values; all randomness comes from `rng`."""
 
-    def __init__(self, split: Split, rng: Random) -> None:
+    def __init__(self, rng: Random) -> None:
         self.rng = rng
-        self.words = TRAIN_WORDS if split == "train" else TEST_WORDS
-        self.invent = 0.8 if split == "train" else 0.0
-
-    def _word(self, listed: tuple[str, ...]) -> str:
-        return _invented(self.rng).title() if self.rng.random() < self.invent else self.rng.choice(listed)
 
     def name(self) -> str:
-        first = self._word(self.words.first)
-        return first if self.rng.random() < 0.15 else f"{first} {self._word(self.words.last)}"
+        first = self.rng.choice(UNSEEN_WORDS.first)
+        return first if self.rng.random() < 0.15 else f"{first} {self.rng.choice(UNSEEN_WORDS.last)}"
 
     customer = name
 
     def city(self) -> str:
-        city = self._word(self.words.city)
-        prefixed = self.rng.random() < 0.1 * self.invent and " " not in city
-        return f"{self.rng.choice(('New', 'San', 'Port', 'Los', 'East'))} {city}" if prefixed else city
+        return self.rng.choice(UNSEEN_WORDS.city)
 
     def item(self) -> str:
-        if self.rng.random() >= self.invent:
-            return self.rng.choice(self.words.item)
-        noun = _invented(self.rng) + self.rng.choice(("s", "s", "s", "es", ""))
-        if noun in _EXCLUDED:
-            return self.item()
-        return f"{_invented(self.rng)} {noun}" if self.rng.random() < 0.15 else noun
+        return self.rng.choice(UNSEEN_WORDS.item)
 
     def title(self) -> str:
-        if self.rng.random() >= self.invent:
-            return self.rng.choice(self.words.title)
-        word = _invented(self.rng).title()
-        ending = self.rng.random()
-        if ending < 0.35:
-            return word
-        return f"{word} {_invented(self.rng).title()}" if ending < 0.7 else f"{word} {self._title_head()}"
-
-    def _title_head(self) -> str:
-        return self.rng.choice(self.words.title).split()[-1]
+        return self.rng.choice(UNSEEN_WORDS.title)
 
     def place(self) -> str:
-        if self.rng.random() >= self.invent:
-            return self.rng.choice(self.words.place)
-        word = _invented(self.rng).title()
-        shape = self.rng.choice(
-            ("the {}", "the {}", "Room {}", "Cafe {}", "Hall {}", "Hotel {}", "{} Park", "{other} {}")
-        )
-        return shape.format(word, other=_invented(self.rng).title())
+        return self.rng.choice(UNSEEN_WORDS.place)
 
     def age(self) -> int:
         return self.rng.randint(1, 99)
@@ -376,7 +242,7 @@ def _example(split: Split, rng: Random) -> Example:
     pattern = rng.choice(patterns(split, kind))
     slots = [name for _, name, _, _ in Formatter().parse(pattern) if name]
     mentioned = {_RENDER[slot][0] if slot in _RENDER else slot for slot in slots}
-    values = _Values(split, rng)
+    values = _Values(rng)
     drawn = {field: getattr(values, field)() for field in kind.model_fields if field in mentioned}
     rendered = {slot: _RENDER[slot][1](drawn[_RENDER[slot][0]]) if slot in _RENDER else drawn[slot] for slot in slots}
     target = kind.model_validate(drawn).model_dump(exclude_none=True)
