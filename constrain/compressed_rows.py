@@ -83,7 +83,8 @@ def distinct_rows(offsets: Ints, values: NDArray[Any]) -> tuple[Ints, Ints]:
         shift = np.where(same, offsets[leader] - offsets[left], 0)
         compared = np.repeat(shift, length[left])
         compared += np.arange(len(values))[where]
-        same &= np.logical_and.reduceat(values[compared] == row, begin)
+        unequal = np.flatnonzero(values[compared] != row)
+        same[np.searchsorted(begin, unequal, "right") - 1] = False
         first[left[same]] = leader[same]
         left, seed = left[~same], seed + 2
     leaders = np.flatnonzero(first == np.arange(len(first)))

@@ -15,6 +15,7 @@ from constrain.graphs import breadth_first, closure, steps_from
 __all__ = ["canonical", "distinct_columns", "minimal", "useful"]
 
 _NEVER = np.iinfo(np.int32).max
+_SHORT = np.iinfo(np.int16)
 _ROUNDS = (8, 8, 8)  # of refinement by digests, each time more: what differs within so many bytes is told apart
 _FEW, _MOORE = 64, 12  # of so few states, rows are compared as they are, for so many rounds
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
@@ -45,9 +46,12 @@ def minimal(table: Table, byte_class: NDArray[np.uint8], accepting: Bools, start
         accepting, distance = accepting[sequence], distance[sequence]
         sequence = np.arange(len(table))
     block = _partition(table, runs, distance)
-    first = np.sort(np.unique(block[sequence], return_index=True)[1])
-    leaders = sequence[first]
-    number = np.empty(int(block.max()) + 1, np.int32)
+    blocks = int(block.max()) + 1
+    first = np.full(blocks, len(sequence))
+    first[block[sequence[::-1]]] = np.arange(len(sequence))[::-1]
+    first.sort()
+    leaders = sequence[first[first < len(sequence)]]
+    number = np.empty(blocks, np.int32)
     number[block[leaders]] = np.arange(len(leaders), dtype=np.int32)
     table = np.append(number[block], np.int32(-1))[table[leaders]]
     return *_with_distinct_columns(table, byte_class), accepting[leaders]
@@ -72,6 +76,8 @@ def distinct_columns(matrix: NDArray[Any]) -> tuple[Ints, NDArray[np.uint8]]:
 
     Classes are numbered by their first columns.
     """
+    if matrix.dtype == np.int32 and len(matrix) > _FEW and matrix.max() <= _SHORT.max:
+        matrix = matrix.astype(np.int16)
     data, size = np.ascontiguousarray(matrix.T).tobytes(), len(matrix) * matrix.itemsize
     first: dict[bytes, int] = {}
     leader = [first.setdefault(data[n * size : (n + 1) * size], n) for n in range(matrix.shape[1])]
@@ -82,6 +88,8 @@ def distinct_columns(matrix: NDArray[Any]) -> tuple[Ints, NDArray[np.uint8]]:
 def _with_distinct_columns(table: Table, byte_class: NDArray[np.uint8]) -> tuple[Table, NDArray[np.uint8]]:
     """The table, row by row in memory, with equal columns merged, and the byte classes to go with it."""
     columns, merged = distinct_columns(table)
+    if len(columns) == table.shape[1]:
+        return np.ascontiguousarray(table), byte_class
     return np.take(table, columns, axis=1), merged[byte_class]
 
 

@@ -165,7 +165,7 @@ def lift(automaton: Automaton, vocabulary: Vocabulary) -> TokenAutomaton:
     """
     read = reading(automaton, vocabulary)
     parts = [token_maps(read, states) for states in _parts(automaton)]
-    class_of = parts[0].of_token.copy()
+    class_of = parts[0].of_token
     map_of_class: list[NDArray[Any]] = [np.arange(parts[0].count)]  # of each part
     for maps in parts[1:]:
         count = len(map_of_class[0]) * maps.count
@@ -202,24 +202,26 @@ def _parts(automaton: Automaton) -> list[NDArray[np.int32]]:
 
 def _links(maps: Maps, map_of_class: NDArray[np.int32], states: int) -> Links:
     """The pairs of all maps that have classes, bundled."""
-    source, target = maps.pairs >> 32, maps.pairs & 0xFFFFFFFF
+    source, target = maps.ends
     by_target = order(target, states)
     sequence = by_target[order(source[by_target], states)]
     pair = maps.pairs[sequence]
     label = np.repeat(np.arange(maps.count), np.diff(maps.offsets))[sequence]
-    begin = np.flatnonzero(np.diff(pair, prepend=-1))
-    pair = pair[begin]
+    begin = np.flatnonzero(np.append(True, pair[1:] != pair[:-1])[: len(pair)])
+    source, target = (ends[sequence[begin]].astype(np.int64) for ends in (source, target))
     offsets = np.append(begin, len(label))
     first, bundle = distinct_rows(offsets, label)
     members = label[slices(offsets, first)]
     owner = np.repeat(np.arange(len(first)), offsets[first + 1] - offsets[first])
+    if np.array_equal(map_of_class, np.arange(maps.count)):  # there is one part, and a class is a map
+        return Links(source, target, bundle, owner, members, len(first))
     class_offsets, class_ = group(map_of_class, np.arange(len(map_of_class)), maps.count)
     owner = np.repeat(owner, np.diff(class_offsets)[members])
     member = class_[slices(class_offsets, members)]
     by_member = order(member, len(map_of_class))
     owner, member = owner[by_member], member[by_member]
     by_owner = order(owner, len(first))
-    return Links(pair >> 32, pair & 0xFFFFFFFF, bundle, owner[by_owner], member[by_owner], len(first))
+    return Links(source, target, bundle, owner[by_owner], member[by_owner], len(first))
 
 
 def _joined(parts: list[Links], accepting: NDArray[np.bool_], classes: int) -> Links:
@@ -234,7 +236,9 @@ def _joined(parts: list[Links], accepting: NDArray[np.bool_], classes: int) -> L
     size = np.concatenate([np.diff(part.offsets) for part in parts])
     member = np.concatenate([part.member for part in parts])
     offsets = np.concatenate([[0], np.cumsum(size)])
-    first, kind = distinct_rows(offsets, member)
+    first = kind = np.arange(len(size))
+    if len(parts) > 2:  # of one part and the end of turn, no two are equal
+        first, kind = distinct_rows(offsets, member)
     by_pair = order(source * (len(accepting) + 1) + target, (len(accepting) + 1) ** 2)
     return Links(
         source=source[by_pair],

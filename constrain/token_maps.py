@@ -7,7 +7,8 @@ Every byte string acts on the states as a partial map (where does each state end
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,21 +20,30 @@ from constrain.trie import PLAIN
 __all__ = ["Maps", "token_maps"]
 
 _UNKNOWN = -1
-_TARGET = np.int64(0xFFFFFFFF)
 _BATCH = 1 << 17  # pairs composed at once: temporaries of 1 MB each stay in the cache
+_NARROW = 1 << 16  # states up to which both halves of a pair fit 32 bits, with which a lift takes a twentieth less
+
+Pairs: TypeAlias = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Maps:
     """Distinct partial maps between states; map 0 is the one that leads nowhere.
 
-    Map m is `pairs[offsets[m] : offsets[m + 1]]`, int64 numbers that are `source << 32 | target`, ascending. `of_token`
-    is int32 `[V]`; every map but 0 is some token's.
+    Map m is `pairs[offsets[m] : offsets[m + 1]]`, ascending numbers with the source in the upper half of their bits and
+    the target in the lower: uint32 where that is enough, else int64. `of_token` is int32 `[V]`; every map but 0 is some
+    token's.
     """
 
     offsets: Ints
-    pairs: NDArray[np.int64]
+    pairs: Pairs
     of_token: NDArray[np.int32]
+
+    @property
+    def ends(self) -> tuple[Pairs, Pairs]:
+        """The sources and the targets of all pairs."""
+        half = 4 * self.pairs.itemsize
+        return self.pairs >> half, self.pairs & ((1 << half) - 1)
 
     @property
     def count(self) -> int:
@@ -96,6 +106,9 @@ class _MapBook:
         table = reading.table
         self.classes = table.shape[1]
         self.successor = table.ravel()
+        self.dtype: type[Any] = np.uint32 if len(table) <= _NARROW else np.int64
+        self.half = 4 * np.dtype(self.dtype).itemsize
+        self.target = self.dtype((1 << self.half) - 1)  # the bits of a pair that are its target
         self.loops_in = reading.loops
         self.loops = np.array([~np.uint64(0), np.bitwise_and.reduce(self.loops_in[states])])
         self.usual = int(np.bincount(reading.letter_class[0x21:0x7F]).argmax())
@@ -103,14 +116,14 @@ class _MapBook:
         self.unusual = np.zeros((len(self.unusual_in), 2), np.uint64)
         self.unusual[:, 1] = np.bitwise_or.reduce(self.unusual_in[:, states], axis=1)
         self.offsets = np.array([0, 0, len(states)], np.int64)
-        self.pairs = _packed(states, states)  # with room for more behind `offsets[-1]`
+        self.pairs = self.packed(states, states)  # with room for more behind `offsets[-1]`
         self.number = {b"": 0, self.pairs.tobytes(): 1}
         self.composed = np.full(64 * self.classes, _UNKNOWN, np.int32)
         self.composed[: self.classes] = 0
         after = table[states].T  # the letters' own maps
         exists = np.flatnonzero(after >= 0)
         ends = np.searchsorted(exists, len(states) * np.arange(1, self.classes + 1))
-        pairs = _packed(states[exists % len(states)], np.take(after, exists))
+        pairs = self.packed(states[exists % len(states)], np.take(after, exists))
         self.fill(np.arange(self.classes, 2 * self.classes), pairs, ends)
 
     def composition(self, key: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -143,24 +156,29 @@ class _MapBook:
         first = keys // self.classes
         size = self.offsets[first + 1] - self.offsets[first]
         batch = np.cumsum(size) // _BATCH
-        for part in np.split(keys, np.flatnonzero(np.diff(batch)) + 1):
-            self._compose(part)
+        begin = np.flatnonzero(np.diff(batch)) + 1
+        for low, high in pairwise([0, *begin.tolist(), len(keys)]):
+            self._compose(keys[low:high])
 
     def _compose(self, keys: Ints) -> None:
         first, letter = np.divmod(keys, self.classes)
         size = self.offsets[first + 1] - self.offsets[first]
         pair = np.take(self.pairs, slices(self.offsets, first))
-        cell = pair & _TARGET
-        cell *= self.classes
-        cell += np.repeat(letter, size)
+        cell = pair & self.target
+        cell *= self.dtype(self.classes)
+        cell += np.repeat(letter.astype(self.dtype), size)
         reached = np.take(self.successor, cell)
         exists = np.flatnonzero(reached >= 0)
         pairs = np.take(pair, exists)
-        pairs &= ~_TARGET
-        pairs |= np.take(reached, exists)
+        pairs &= ~self.target
+        pairs |= np.take(reached, exists).astype(self.dtype)
         self.fill(keys, pairs, np.searchsorted(exists, np.cumsum(size)))
 
-    def fill(self, keys: NDArray[Any], pairs: NDArray[np.int64], ends: Ints) -> None:
+    def packed(self, source: NDArray[np.int32], target: NDArray[np.int32]) -> Pairs:
+        pairs: Pairs = source.astype(self.dtype) << self.half | target.astype(self.dtype)
+        return pairs
+
+    def fill(self, keys: NDArray[Any], pairs: Pairs, ends: Ints) -> None:
         """Set `composed` at `keys` to the maps that are given one after the other, each up to its end."""
         data = pairs.tobytes()
         known, number = len(self.number), self.number
@@ -181,12 +199,12 @@ class _MapBook:
             offsets = np.concatenate([[0], ends])
             self._append(np.take(pairs, slices(offsets, np.array(fresh))), np.diff(offsets)[fresh])
 
-    def _append(self, pairs: NDArray[np.int64], size: Ints) -> None:
+    def _append(self, pairs: Pairs, size: Ints) -> None:
         begin, end = int(self.offsets[-1]), int(self.offsets[-1]) + len(pairs)
         if end > len(self.pairs):
-            self.pairs = np.concatenate([self.pairs[:begin], np.empty(2 * end - begin, np.int64)])
+            self.pairs = np.concatenate([self.pairs[:begin], np.empty(2 * end - begin, self.dtype)])
         self.pairs[begin:end] = pairs
-        target = pairs & _TARGET
+        target = pairs & self.target
         ends = np.cumsum(size)
         self.offsets = np.concatenate([self.offsets, begin + ends])
         starts = ends - size
@@ -194,7 +212,7 @@ class _MapBook:
         unusual = [np.bitwise_or.reduceat(np.take(word, target), starts) for word in self.unusual_in]
         self.unusual = np.column_stack([self.unusual, unusual])
 
-    def used(self, numbers: NDArray[np.int32]) -> tuple[NDArray[np.int32], Ints, NDArray[np.int64]]:
+    def used(self, numbers: NDArray[np.int32]) -> tuple[NDArray[np.int32], Ints, Pairs]:
         """The given maps numbered anew, in the order in which they were met, and the offsets and pairs of these."""
         is_used = np.bincount(numbers, minlength=len(self.number)) > 0
         is_used[0] = True
@@ -202,10 +220,6 @@ class _MapBook:
         renumbered = (np.cumsum(is_used) - 1).astype(np.int32)
         offsets = np.concatenate([[0], np.cumsum(np.diff(self.offsets)[maps])])
         return renumbered[numbers], offsets, np.take(self.pairs, slices(self.offsets, maps))
-
-
-def _packed(source: NDArray[np.int32], target: NDArray[np.int32]) -> NDArray[np.int64]:
-    return (source.astype(np.int64) << 32) | target
 
 
 def _words(bits: NDArray[np.bool_]) -> NDArray[np.uint64]:

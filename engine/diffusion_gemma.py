@@ -60,9 +60,9 @@ class Settings:
             pad=config.pad_token_id,
         )
 
-    def stop_rule(self, *, certain: float | None = None) -> StopRule:
-        """The checkpoint's own rule, which knows `stable` only, and `certain` if asked for."""
-        return StopRule(certain=certain, stability=self.stability, confidence=self.confidence)
+    def stop_rule(self, *, certain: float | None = None, likely: float | None = None) -> StopRule:
+        """The checkpoint's own rule, which knows `stable` by entropy only, and more if asked for."""
+        return StopRule(certain=certain, stability=self.stability, confidence=self.confidence, likely=likely)
 
 
 class DiffusionGemma:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from constrain.engine.mixed_batch import MixedBatch, joined
-from constrain.engine.stopping import StopRule
+from constrain.engine.stopping import CERTAIN, LIKELY, StopRule
 from constrain.kernels.accept import accept
 
 __all__ = ["Call"]
@@ -63,7 +63,7 @@ class Call:
         generator = _default_generator(raw.device)
 
         draw = joined(parts, [part.posterior.sample(generator) for part in parts])
-        accepted = accept(joined(parts, [part.posterior.entropy for part in parts]), sampler.entropy_bound)
+        accepted = accept(joined(parts, [part.posterior.doubt for part in parts]), sampler.entropy_bound)
         canvas = torch.where(accepted, draw, sampler.initialize_canvas(len(draw), draw.device))
         best = joined(parts, [part.map() for part in parts])
         self._unchanged = torch.where((best == self._best).all(-1), self._unchanged + 1, 0)
@@ -93,9 +93,10 @@ class Call:
 
 
 def _rule(criteria: Any, free: bool) -> StopRule:
-    """transformers' own rule and, under a constraint, that of what is all but certain."""
+    """transformers' own rule and, under a constraint, that of what is certain, or likely and the same again."""
     return StopRule(
-        certain=None if free else StopRule.certain,
+        certain=None if free else CERTAIN,
+        likely=None if free else LIKELY,
         stability=criteria.stability_threshold,
         confidence=criteria.confidence_threshold,
     )

@@ -62,6 +62,10 @@ class MaskPosterior:
     def entropy(self) -> Tensor:
         return -(self.weight.exp() * self.weight.clamp(min=2 * FLOOR)).sum(-1)
 
+    @property
+    def doubt(self) -> Tensor:
+        return self.entropy
+
     def sample(self, generator: torch.Generator) -> Tensor:
         draw = torch.multinomial(self.weight.exp().flatten(0, 1), 1, generator=generator)
         return draw.view(self.weight.shape[:2])

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-from constrain.engine.model import CERTAIN
-from constrain.engine.stopping import StopRule
+from constrain.engine.stopping import CERTAIN, LIKELY, StopRule
 from constrain.errors import SpecError
 
 __all__ = ["ABLATIONS", "MODES", "SHAPE_ABLATIONS", "Mode", "Source", "Thresholds", "modes_named"]
@@ -24,7 +23,7 @@ Source = Literal["raw", "constrained"]
 class Thresholds(Protocol):
     """The settings of a checkpoint: when it says that a canvas has settled."""
 
-    def stop_rule(self, *, certain: float | None = None) -> StopRule: ...
+    def stop_rule(self, *, certain: float | None = None, likely: float | None = None) -> StopRule: ...
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,8 @@ class Mode:
     """Without a constraint: the first thing in the text that has the spec's shape is taken for the answer."""
     draw: Source = "constrained"
     """Where the draw that is offered for acceptance comes from."""
-    entropy: Source = "constrained"
-    """Whose entropy decides how many positions are accepted."""
+    entropy: Source | Literal["both"] = "both"
+    """Whose entropy decides how many positions are accepted; both: `Posterior.doubt`."""
     feedback: Source = "constrained"
     """Whose logits the model is conditioned on in the next pass."""
     emission: Literal["map", "sample"] = "map"
@@ -56,6 +55,8 @@ class Mode:
     """Forced in front of every answer, and taken off before it is judged."""
     certain: float | None = CERTAIN
     """`StopRule.certain`; without a constraint, never."""
+    likely: float | None = LIKELY
+    """`StopRule.likely`; without a constraint, and in masked diffusion, never."""
     early: bool = True
     """Whether a canvas may stop before its passes are used up, other than when one text is left."""
     canvas: float = 1.0
@@ -74,7 +75,9 @@ class Mode:
         """When a canvas stops, by the thresholds of the checkpoint."""
         if not self.early:
             return StopRule(certain=None, confidence=None)
-        return settings.stop_rule(certain=None if self.constraint == "none" else self.certain)
+        if self.constraint == "none":
+            return settings.stop_rule()
+        return settings.stop_rule(certain=self.certain, likely=self.likely)
 
 
 def _sampled(mode: Mode) -> Mode:
@@ -102,14 +105,16 @@ ABLATIONS: tuple[Mode, ...] = (
     _sampled(_JOINT),
     _EMISSION,
     _ACCEPTANCE,
+    Mode("joint, constrained entropy", entropy="constrained"),
     Mode("joint, raw entropy", entropy="raw"),
     Mode("joint, raw entropy and feedback", entropy="raw", feedback="raw"),
     Mode("joint, noise of allowed tokens", noise="allowed"),
     Mode("joint, scored tail", tail="scored"),
     Mode("joint, compact white space", whitespace="compact"),
     Mode("joint, at most one space", whitespace=" ?"),
+    Mode("joint, stable by entropy alone", likely=None),
+    Mode("joint, stable if the same", likely=1e-9),
     Mode("joint, never certain", certain=None),
-    Mode("joint, certain at 0.99", certain=0.99),
     Mode("joint, certain at 0.9", certain=0.9),
     Mode("joint, all passes", early=False),
     Mode("joint, canvas half as long", canvas=0.5),
@@ -122,6 +127,7 @@ SHAPE_ABLATIONS: tuple[Mode, ...] = (
     _EMISSION,
     _ACCEPTANCE,
     Mode("joint, forced header", header="The solution is:\n"),
+    Mode("joint, constrained entropy", entropy="constrained"),
     Mode("joint, raw entropy", entropy="raw"),
     Mode("joint, raw entropy and feedback", entropy="raw", feedback="raw"),
     Mode("joint, noise of allowed tokens", noise="allowed"),

@@ -145,7 +145,8 @@ def applies(mode: Mode, model: Model, spec: Spec) -> bool:
     """Whether the mode means anything here: only JSON has white space, only a regular spec takes a header. Models of
     masked diffusion know no noise, and what they accept, they choose and doubt in one.
     """
-    if model.family.masked is not None and (mode.noise == "allowed" or mode.entropy != mode.draw):
+    usual = mode.noise == "vocabulary" and mode.entropy == ("raw" if mode.draw == "raw" else "both")
+    if model.family.masked is not None and not usual:
         return False
     if mode.whitespace is not None:
         return isinstance(spec, JsonSchema)

@@ -171,6 +171,7 @@ class VariedPosterior:
         self.logits = logits
         self.mode = mode
         self.log_z, self.entropy = inner.log_z, inner.entropy
+        self.doubt = inner.doubt if mode.entropy == "both" else inner.entropy
         self.undecided, self.forced = inner.undecided, inner.forced
         self._drawn: Tensor | None = None
 

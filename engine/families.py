@@ -25,7 +25,10 @@ _LOADERS = {"llada": "AutoModel", "Dream": "AutoModel", "llada2_moe": "AutoModel
 
 @dataclass(frozen=True)
 class MaskedSettings:
-    """As `Settings`, for masked diffusion: its checkpoints have no thresholds, so `stable` is as for DiffusionGemma."""
+    """As `Settings`, for masked diffusion: its checkpoints have no thresholds, so `stable` is as for DiffusionGemma.
+
+    But not by `likely`: what is kept is kept for good, so that the best canvas hardly ever changes.
+    """
 
     max_new_tokens: int
     max_passes: int
@@ -35,7 +38,7 @@ class MaskedSettings:
     stability: int = 1
     confidence: float = 0.005
 
-    def stop_rule(self, *, certain: float | None = None) -> StopRule:
+    def stop_rule(self, *, certain: float | None = None, likely: float | None = None) -> StopRule:
         return StopRule(certain=certain, stability=self.stability, confidence=self.confidence)
 
 

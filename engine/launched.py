@@ -18,9 +18,19 @@ from constrain.engine.tables import Tables
 from constrain.kernels.class_reduce import ClassScores, class_reduce
 from constrain.kernels.sweeps import Swept, sweep
 
-__all__ = ["LaunchedPosterior"]
+try:
+    import triton  # type: ignore[import-untyped, unused-ignore]  # untyped where it is installed
+except ImportError:  # it exists for Linux alone
+    triton = None
+
+__all__ = ["LaunchedPosterior", "launches"]
 
 _RULED_OUT = -1e30  # for minus infinity, of which `sweep` takes none: less than any sum of scores
+
+
+def launches(logits: Tensor) -> bool:
+    """Whether what reads these logits is launched, or computed by the host."""
+    return logits.is_cuda and triton is not None
 
 
 class LaunchedPosterior(TokenPosterior):

@@ -200,6 +200,10 @@ class MaskedPosterior:
         return pad(self._part.entropy, (0, self._canvas.missing))
 
     @property
+    def doubt(self) -> Tensor:
+        return pad(self._part.doubt, (0, self._canvas.missing))
+
+    @property
     def undecided(self) -> Tensor:
         return pad(self._part.undecided, (0, self._canvas.missing))
 

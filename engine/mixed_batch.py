@@ -14,12 +14,11 @@ import torch
 from torch import Tensor
 
 from constrain.constraint import Constraint
-from constrain.engine.rows import Limits, Row, constraints_of, grouped, started
+from constrain.engine.rows import Limits, Row, check_budget, constraints_of, grouped, started
 from constrain.engine.seams import Canvas, Constraints, Posterior
-from constrain.engine.search import Effort
 from constrain.engine.stopping import StopRule
 from constrain.engine.windows import PuzzleConstraint
-from constrain.errors import ConstrainError, SpecError, UnsatisfiableError, VocabularyError
+from constrain.errors import ConstrainError, SpecError, VocabularyError
 from constrain.puzzle import Puzzle
 
 __all__ = [
@@ -84,23 +83,13 @@ def check_fit(constraints: RowConstraints, *, size: int | None = None, budget: i
                 f"the constraint is over {constraint.vocabulary.size:,} ids, the model's logits over {size:,}",
                 hint="compile it over constrain.from_transformers(model, tokenizer).vocabulary",
             )
-        needed = max(constraint.shortest, 1)
-        if budget is not None and needed > budget:
-            raise UnsatisfiableError(
-                f"shortest match needs {needed} tokens, budget is {budget}",
-                needed=needed,
-                available=budget,
-                hint=f"pass max_new_tokens={needed} or more",
-            )
+        if budget is not None:
+            check_budget(constraint, budget)
 
 
 def limits(max_redecoded: int | None, solver_time: float) -> Limits:
-    """As `Model.generate` takes them. Raises `SpecError` for what cannot be."""
-    if max_redecoded is not None and max_redecoded < 1:
-        raise SpecError(f"max_redecoded must be at least 1, got {max_redecoded}")
-    if not solver_time > 0:
-        raise SpecError(f"solver_time is in seconds, and more than 0; got {solver_time}")
-    return Limits(max_passes=1, effort=Effort(total=max_redecoded or Effort.total), solver_time=solver_time)
+    """Those of a loop that counts its passes itself. Raises `SpecError` for what cannot be."""
+    return Limits.of(max_passes=1, max_redecoded=max_redecoded, solver_time=solver_time)
 
 
 @dataclass(frozen=True, eq=False)

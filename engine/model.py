@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from typing import Any, Unpack, cast, overload
@@ -10,6 +10,7 @@ from typing import Any, Unpack, cast, overload
 import torch
 
 from constrain.constraint import Constraint, compile
+from constrain.engine.ahead import Ahead, meanwhile
 from constrain.engine.choosing import Alternatives, Ranking, rank
 from constrain.engine.diffusion_gemma import CHANNEL
 from constrain.engine.families import family_of, loader_of
@@ -21,15 +22,14 @@ from constrain.engine.prompts import Batch, Message, Prompt, is_batch, prompt_id
 from constrain.engine.reading import Reader, waiting
 from constrain.engine.refine import decode
 from constrain.engine.result import Result
-from constrain.engine.rows import Limits, Row, constraints_of, grouped, started
+from constrain.engine.rows import Limits, Row, check_budget, check_counts, constraints_of, grouped, started, tried
 from constrain.engine.seams import Constraints, Denoiser
-from constrain.engine.search import Effort
-from constrain.engine.stopping import StopRule
+from constrain.engine.stopping import CERTAIN, LIKELY, StopRule
 from constrain.engine.streaming import AsyncStreaming
 from constrain.engine.thinking import Channel, framed
 from constrain.engine.trace import Tracer
 from constrain.engine.windows import PuzzleConstraint
-from constrain.errors import ConstrainError, SpecError, UnsatisfiableError, UnsupportedError, VocabularyError
+from constrain.errors import ConstrainError, SpecError, UnsupportedError, VocabularyError
 from constrain.puzzle import Puzzle
 from constrain.vocabulary import Vocabulary
 
@@ -37,9 +37,6 @@ __all__ = ["Batch", "Message", "Model", "Options", "Prompt", "Ranking", "Result"
 
 MAX_CANVASES = 16
 """How far the default budget of a spec goes, unless the checkpoint's own goes further."""
-
-CERTAIN = 0.999
-"""The default `StopRule.certain` of constrained decoding; the other thresholds are the checkpoint's."""
 
 SOLVER_TIME = 30.0
 """The default of `solver_time`, in seconds."""
@@ -157,8 +154,7 @@ class Model(AsyncStreaming):
         `options` are strings, bare, or a `Choice`, a Literal or an enumeration (as JSON); each fits a canvas. Like all
         that a pass predicts, the probabilities are of the checkpoint's temperature in it, and of the seed's noise.
         """
-        if max_passes < 1:
-            raise SpecError(f"max_passes must be at least 1, got {max_passes}")
+        check_counts(max_passes=max_passes)
         alternatives = Alternatives.of(options, self.vocabulary)
         if not is_batch(prompt):
             return self._rank([self._choice_row(cast(Prompt, prompt), alternatives)], alternatives, max_passes, seed)[0]
@@ -172,7 +168,7 @@ class Model(AsyncStreaming):
         return [next(ranked) if isinstance(row, Row) else Ranking(error=row) for row in rows]
 
     def _choice_row(self, prompt: Prompt, alternatives: Alternatives) -> Row:
-        row = self._row(prompt, alternatives.whole, None)
+        row = self._row(self._ids(prompt), alternatives.whole, None)
         alternatives.check_fit(min(row.budget, self.length))
         return row
 
@@ -207,41 +203,50 @@ class Model(AsyncStreaming):
         progress: bool = False,
     ) -> Iterator[list[Result]]:
         """Check everything at once; then yield the drafts after every pass, or the results alone."""
-        counts = {"max_passes": max_passes, "max_new_tokens": max_new_tokens, "max_redecoded": max_redecoded}
-        counts["thinking"] = thinking or None
-        for name, value in counts.items():
-            if value is not None and value < 1:
-                raise SpecError(f"{name} must be at least 1, got {value}")
-        if not solver_time > 0:
-            raise SpecError(f"solver_time is in seconds, and more than 0; got {solver_time}")
-        if is_batch(prompt):
-            specs = spec if isinstance(spec, list) else [spec] * len(prompt)
-            if len(specs) != len(prompt):
-                raise SpecError(
-                    f"{len(prompt)} prompts, but {len(specs)} specs", hint="give one for each, or one for all"
-                )
-            each: Iterable[tuple[Prompt, Any]] = zip(prompt, specs, strict=True)
-            rows = [self._try_row(prompt, spec, max_new_tokens, thinking) for prompt, spec in each]
-        else:
-            rows = [self._row(cast(Prompt, prompt), spec, max_new_tokens, thinking)]
-        effort = Effort(total=max_redecoded or Effort.total)
-        limits = Limits(max_passes or self.settings.max_passes, effort, solver_time)
-        rows = started(rows, limits, self.network.device)
+        check_counts(max_new_tokens=max_new_tokens, thinking=thinking or None)
+        passes = self.settings.max_passes if max_passes is None else max_passes
+        limits = Limits.of(max_passes=passes, max_redecoded=max_redecoded, solver_time=solver_time)
+        prompts: list[Any] = list(prompt) if is_batch(prompt) else [prompt]
+        specs = spec if is_batch(prompt) and isinstance(spec, list) else [spec] * len(prompts)
+        if len(specs) != len(prompts):
+            raise SpecError(f"{len(prompts)} prompts, but {len(specs)} specs", hint="give one for each, or one for all")
+        rows = started(self._rows(prompts, specs, max_new_tokens, thinking), limits, self.network.device)
         if not is_batch(prompt) and isinstance(rows[0], ConstrainError):
             raise rows[0]
         runs = self._decode(rows, limits, seed, stop, every_pass=every_pass, trace=trace, progress=progress)
         return runs if is_batch(prompt) else _raising(runs)
 
-    def _try_row(
-        self, prompt: Prompt, spec: Any, max_new_tokens: int | None, thinking: bool | int
-    ) -> Row | ConstrainError:
-        try:
-            return self._row(prompt, spec, max_new_tokens, thinking)
-        except ConstrainError as error:
-            return error
+    def _rows(
+        self, prompts: Sequence[Prompt], specs: Sequence[Any], max_new_tokens: int | None, thinking: bool | int
+    ) -> list[Row | ConstrainError]:
+        """What can run, and of the others why not. If it takes long to find out, all prompts are read meanwhile."""
+        ids = [tried(self._ids, prompt, bool(thinking)) for prompt in prompts]
+        read = [each for each in ids if not isinstance(each, ConstrainError)]
 
-    def _row(self, prompt: Prompt, spec: Any, max_new_tokens: int | None, thinking: bool | int = False) -> Row:
-        ids = prompt_ids(self.tokenizer, prompt, size=self.vocabulary.size, thinking=bool(thinking))
+        def compiled() -> list[Row | ConstrainError]:
+            each = zip(ids, specs, strict=True)
+            return [
+                ids if isinstance(ids, ConstrainError) else tried(self._row, ids, spec, max_new_tokens, thinking)
+                for ids, spec in each
+            ]
+
+        if not read or not self._reads_ahead(specs):
+            return compiled()
+        rows, denoiser = meanwhile(compiled, lambda: self._read([Row(each, None, 1) for each in read]))
+        if denoiser is None:
+            return rows
+        ahead = Ahead(read, denoiser)
+        return [replace(row, ahead=ahead) if isinstance(row, Row) else row for row in rows]
+
+    def _reads_ahead(self, specs: Sequence[Any]) -> bool:
+        """Whether there is something to compile, something to read before the first pass, and but one group of rows."""
+        apart = any(spec is None or isinstance(spec, Puzzle | Infill) for spec in specs)
+        return self.family.masked is None and not apart and not all(isinstance(spec, Constraint) for spec in specs)
+
+    def _ids(self, prompt: Prompt, thinking: bool = False) -> list[int]:
+        return prompt_ids(self.tokenizer, prompt, size=self.vocabulary.size, thinking=thinking)
+
+    def _row(self, ids: list[int], spec: Any, max_new_tokens: int | None, thinking: bool | int = False) -> Row:
         given: tuple[int, ...] = ()
         if isinstance(spec, Infill):
             mask = None if self.family.masked is None else self.family.masked.mask
@@ -255,14 +260,7 @@ class Model(AsyncStreaming):
             room = self.family.room(len(ids))
             allowed = allowed if room is None else min(allowed, room)
         self.family.check_room(len(ids), allowed)
-        needed = 1 if constraint is None else max(constraint.shortest, 1)
-        if needed > allowed:
-            raise UnsatisfiableError(
-                f"shortest match needs {needed} tokens, budget is {allowed}",
-                needed=needed,
-                available=allowed,
-                hint=f"pass max_new_tokens={needed} or more",
-            )
+        check_budget(constraint, allowed)
         if thinking:
             if isinstance(constraint, PuzzleConstraint):
                 raise UnsupportedError("a puzzle leaves no room for a thought before it", hint="leave thinking= out")
@@ -319,7 +317,7 @@ class Model(AsyncStreaming):
                     seen,
                     max_new_tokens=max(row.budget for row in members),
                     max_passes=limits.max_passes,
-                    stop=stop or self.settings.stop_rule(certain=None if is_free else CERTAIN),
+                    stop=stop or self._usual_stop(is_free),
                     generator=self._generator(seed),
                     every_pass=every_pass or trace,
                 )
@@ -332,11 +330,20 @@ class Model(AsyncStreaming):
         if not (groups and every_pass):
             yield results
 
+    def _usual_stop(self, is_free: bool) -> StopRule:
+        settings = self.settings
+        return settings.stop_rule() if is_free else settings.stop_rule(certain=CERTAIN, likely=LIKELY)
+
     def _seams(self, rows: Sequence[Row], constraints: Constraints) -> tuple[Denoiser, Constraints]:
         """What the loop refines with; another way of decoding replaces them."""
         return self._denoiser(rows), constraints
 
     def _denoiser(self, rows: Sequence[Row]) -> Denoiser:
+        ahead = rows[0].ahead
+        denoiser = None if ahead is None else ahead.of([row.ids for row in rows])
+        return self._read(rows) if denoiser is None else denoiser
+
+    def _read(self, rows: Sequence[Row]) -> Denoiser:
         device = self.network.device
         width = max(len(row.ids) for row in rows)
         pads = [width - len(row.ids) for row in rows]

@@ -108,15 +108,32 @@ class TokenPosterior:
 
         Class k has probability mu[k] = exp(mass[k] + bias[k]), and the mean of log p(v) over its tokens is
         information[k] / exp(mass[k]). So the entropy, -sum_v p(v | valid) log p(v | valid), is
-        -sum_k mu[k] (mean[k] + bias[k]). Where exp(mass[k]) is too small for a float32, the peak stands for the mean.
+        -sum_k mu[k] (mean[k] + bias[k]).
         """
         rows = []
         for bias, scores in zip(self.bias, self.rows, strict=True):
-            mass, finite = scores.mass.double(), bias.clamp(min=FLOOR).double()
-            mean = torch.where(mass > _TINY, scores.information.double() * mass.neg().exp(), scores.peak.double())
-            mu = (mass + bias.double()).exp()
-            rows.append((-(mu * (mean + finite)).sum(1)).clamp_(min=0.0).float())
+            finite = bias.clamp(min=FLOOR).double()
+            mu = (scores.mass.double() + bias.double()).exp()
+            rows.append((-(mu * (_mean(scores) + finite)).sum(1)).clamp_(min=0.0).float())
         return torch.stack(rows)
+
+    @cached_property
+    def doubt(self) -> Tensor:
+        """float32 `[B, L]`: the larger of `entropy` and what it would be if only the position itself were constrained.
+
+        Joint probabilities take what the model says at different places for independent evidence. Where it wavers
+        between two texts, one a token longer, it does so at all places alike, and the joint posterior is sure of one of
+        them for no reason. So a draw is not accepted where the model alone, among what may stand there, would not be
+        sure. With masses m[k] of the classes that may stand and their sum M, that entropy is
+        log M - sum_k m[k] mean[k] / M.
+        """
+        rows = []
+        for bias, scores in zip(self.bias, self.rows, strict=True):
+            mass = scores.mass.double().masked_fill(bias == -torch.inf, -torch.inf)
+            total = mass.logsumexp(1, keepdim=True)
+            share = (mass - total).exp().nan_to_num_(nan=0.0)
+            rows.append((total[:, 0] - (share * _mean(scores)).sum(1)).float())
+        return torch.maximum(self.entropy, torch.stack(rows).nan_to_num_(nan=0.0, neginf=0.0))
 
     @cached_property
     def undecided(self) -> Tensor:
@@ -249,3 +266,9 @@ class TokenPosterior:
                 pick = logits.nan_to_num_(nan=-torch.inf).argmax(1) if generator is None else drawn(logits, generator)
                 out[block[:, 0], block[:, 1]] = members[pick]
         return out
+
+
+def _mean(scores: ClassScores) -> Tensor:
+    """float64 `[L, K]`: the mean of log p over each class; its peak where the mass is too small for a float32."""
+    mass = scores.mass.double()
+    return torch.where(mass > _TINY, scores.information.double() * mass.neg().exp(), scores.peak.double())

@@ -146,7 +146,7 @@ def _renoised(denoiser: Denoiser, posterior: Posterior, canvas: Tensor, generato
     if isinstance(denoiser, Keeping):
         draw, doubt = denoiser.choose(posterior, generator)
     else:
-        draw, doubt = posterior.sample(generator), posterior.entropy
+        draw, doubt = posterior.sample(generator), posterior.doubt
     return denoiser.renoise(canvas, draw, denoiser.accept(doubt), generator)
 
 

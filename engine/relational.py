@@ -220,6 +220,11 @@ class RelationalPosterior:
             entropy[tail] = -(own.exp() * own.clamp(min=FLOOR)).sum(-1).nan_to_num_(nan=0.0)
         return entropy.clamp_(min=0.0)
 
+    @property
+    def doubt(self) -> Tensor:
+        """The entropy: rules narrow every position by itself."""
+        return self.entropy
+
     @cached_property
     def _host(self) -> NDArray[np.float64]:
         weight: NDArray[np.float64] = self.weight.cpu().numpy()

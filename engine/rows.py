@@ -1,14 +1,19 @@
-"""The rows of a batch, and which of them are decoded together: the seams take one kind of constraint at a time."""
+"""The rows of a batch, and which of them are decoded together: the seams take one kind of constraint at a time.
+
+What a request may not ask for is refused here, whoever takes it: `Limits.of`, `check_counts` and `check_budget`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from types import NoneType
+from typing import Any, TypeVar
 
 import torch
 
 from constrain.constraint import Constraint
+from constrain.engine.ahead import Ahead
 from constrain.engine.narrowing import Narrowed
 from constrain.engine.relational import RelationalConstraints
 from constrain.engine.seams import Constraints
@@ -16,9 +21,11 @@ from constrain.engine.search import Effort
 from constrain.engine.token_canvas import TokenConstraints
 from constrain.engine.unconstrained import Unconstrained
 from constrain.engine.windows import PuzzleConstraint
-from constrain.errors import ConstrainError
+from constrain.errors import ConstrainError, SpecError, UnsatisfiableError
 
-__all__ = ["Limits", "Row", "constraints_of", "grouped", "started"]
+__all__ = ["Limits", "Row", "check_budget", "check_counts", "constraints_of", "grouped", "started", "tried"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,8 @@ class Row:
     """What the givens of a puzzle leave open, once that is known; see `started`."""
     given: tuple[int, ...] = ()
     """The tokens that stand at its beginning already, -1 where none does; see `infilling`."""
+    ahead: Ahead | None = None
+    """What the network has read of the batch, if that was before this row was known to run."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,41 @@ class Limits:
     max_passes: int
     effort: Effort
     solver_time: float
+
+    @classmethod
+    def of(cls, *, max_passes: int, max_redecoded: int | None, solver_time: float) -> Limits:
+        """As `Model.generate` takes them. Raises `SpecError` for what cannot be."""
+        check_counts(max_passes=max_passes, max_redecoded=max_redecoded)
+        if not solver_time > 0:
+            raise SpecError(f"solver_time is in seconds, and more than 0; got {solver_time}")
+        return cls(max_passes, Effort(total=max_redecoded or Effort.total), solver_time)
+
+
+def check_counts(**counts: int | None) -> None:
+    """Raises `SpecError` for an option that is less than 1; None is for one that is not given."""
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise SpecError(f"{name} must be at least 1, got {count}")
+
+
+def check_budget(constraint: Constraint | PuzzleConstraint | None, budget: int) -> None:
+    """Raises `UnsatisfiableError` if no output has as few tokens as the budget."""
+    needed = 1 if constraint is None else max(constraint.shortest, 1)
+    if needed > budget:
+        raise UnsatisfiableError(
+            f"shortest match needs {needed} tokens, budget is {budget}",
+            needed=needed,
+            available=budget,
+            hint=f"pass max_new_tokens={needed} or more",
+        )
+
+
+def tried(call: Callable[..., T], *arguments: Any) -> T | ConstrainError:
+    """What the call returns, or what keeps a row from running."""
+    try:
+        return call(*arguments)
+    except ConstrainError as error:
+        return error
 
 
 def started(rows: Sequence[Row | ConstrainError], limits: Limits, device: torch.device) -> list[Row | ConstrainError]:

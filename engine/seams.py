@@ -82,6 +82,11 @@ class Posterior(Protocol):
         ...
 
     @property
+    def doubt(self) -> Tensor:
+        """float32 `[B, L]`, in nats: what it is decided by how much of a draw is accepted; no less than `entropy`."""
+        ...
+
+    @property
     def undecided(self) -> Tensor:
         """bool `[B, L]`: positions that the constraint leaves open and that are not behind the end of turn."""
         ...

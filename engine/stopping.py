@@ -11,9 +11,12 @@ from torch import Tensor
 from constrain.engine.seams import Posterior
 from constrain.errors import SpecError
 
-__all__ = ["REASONS", "StopReason", "StopRule"]
+__all__ = ["CERTAIN", "LIKELY", "REASONS", "StopReason", "StopRule"]
 
 StopReason = Literal["forced", "certain", "stable", "budget"]
+
+CERTAIN, LIKELY = 0.999, 0.5
+"""The thresholds of constrained decoding (docs/evaluation.md); the others are the checkpoint's."""
 
 REASONS: tuple[StopReason | None, ...] = (None, "forced", "certain", "stable")
 """What the codes of `StopRule.judge` stand for. The fourth reason, `budget`, is the loop's own: no passes are left."""
@@ -27,7 +30,8 @@ class StopRule:
     - *forced*: the constraint leaves a single string;
     - *certain*: the posterior probability of the best canvas is at least `certain` (None: never);
     - *stable*: the best canvas has been the same for `stability` passes before this one, and the constrained entropy,
-      averaged over the undecided positions, is below `confidence` nats (None: never). No undecided position means 0.
+      averaged over the undecided positions, is below `confidence` nats (None: never), no undecided position meaning 0;
+      or its posterior probability is at least `likely` (None: never).
 
     Without a constraint, `certain=None` is transformers' `StableAndConfidentStoppingCriteria`, bit for bit.
     """
@@ -35,10 +39,12 @@ class StopRule:
     certain: float | None = 0.999
     stability: int = 1
     confidence: float | None = 0.005
+    likely: float | None = None
 
     def __post_init__(self) -> None:
-        if self.certain is not None and not 0 < self.certain <= 1:
-            raise SpecError(f"certain is a probability, got {self.certain}", hint="0.999, say, or None for never")
+        for name, value, usual in (("certain", self.certain, 0.999), ("likely", self.likely, 0.5)):
+            if value is not None and not 0 < value <= 1:
+                raise SpecError(f"{name} is a probability, got {value}", hint=f"{usual}, say, or None for never")
         if self.stability < 0:
             raise SpecError(f"stability counts passes, got {self.stability}", hint="0 or more")
         if self.confidence is not None and not self.confidence >= 0:
@@ -47,9 +53,11 @@ class StopRule:
     def judge(self, posterior: Posterior, unchanged: Tensor) -> Tensor:
         """int64 `[B]`, indices into `REASONS`. `unchanged[b]`: how many passes before this one had the same best."""
         code = torch.zeros_like(unchanged)
+        same = unchanged >= self.stability
         if self.confidence is not None:
-            stable = (unchanged >= self.stability) & (_mean(posterior.entropy, posterior.undecided) < self.confidence)
-            code = torch.where(stable, 3, code)
+            code = torch.where(same & (_mean(posterior.entropy, posterior.undecided) < self.confidence), 3, code)
+        if self.likely is not None:
+            code = torch.where(same & (posterior.probability() >= self.likely), 3, code)
         if self.certain is not None:
             code = torch.where(posterior.probability() >= self.certain, 2, code)
         return torch.where(posterior.forced, 1, code)

@@ -3,7 +3,7 @@
 Splits differ in what a model trained on `train` may have seen:
 
 - `values`: values that training never uses, in sentence patterns that it does use;
-- `patterns`: the same in sentence patterns that training never uses;
+- `patterns`: the same in sentences with a lead, a statement or a question that training never uses;
 - `names`: unseen values of fields whose names training never uses. They are named in the prompt.
 """
 
@@ -15,7 +15,7 @@ from random import Random
 
 from constrain.engine import tasks_phrases, tasks_unseen_phrases
 from constrain.engine.tasks_example import SPLITS, Example, Split, object_schema
-from constrain.engine.tasks_fields import UNSEEN_NAMES, ad_hoc, members, request, stated
+from constrain.engine.tasks_fields import UNSEEN_NAMES, ad_hoc, members, stated
 from constrain.engine.tasks_kinds import KINDS
 from constrain.engine.tasks_labels import CUES, asked, message
 from constrain.engine.tasks_nested import nested
@@ -33,7 +33,7 @@ def _extract(values: Values, split: str) -> Example:
     rng, unseen = values.rng, split == "patterns"
     kind = rng.choice(KINDS)
     target = record(kind, values)
-    text = sentence(target, kind.unseen if unseen else kind.seen, rng, wear=not values.unseen)
+    text = sentence(target, kind, rng, unseen=unseen, wear=not values.unseen)
     prompt = distracted(text, (tasks_unseen_phrases if unseen else tasks_phrases).REMARKS, rng)
     return Example("extract", prompt, object_schema(dict(kind.fields), kind.optional), target, json.dumps(target))
 
@@ -50,11 +50,13 @@ def _nested(values: Values, split: str) -> Example:
     return Example("nested", text, schema, target, json.dumps(target))
 
 
+_OPENERS = ("Record", "Fields", "Data", "Form")
+
+
 def _fields(values: Values, split: str) -> Example:
     rng, unseen = values.rng, split == "patterns"
-    fields = ad_hoc(values, split, rng.choice((2, 2, 3, 3, 4)))
-    text = stated(fields, rng, unseen=unseen, wear=not values.unseen)
-    prompt = request(text, [name for name, *_ in fields], rng, unseen=unseen, wear=not values.unseen)
+    fields = ad_hoc(values, split, rng.choice((1, 2, 2, 3, 3)))
+    prompt = f"{rng.choice(_OPENERS)}: {stated(fields, rng, unseen=unseen)}"
     target = dict(members(fields))
     schema = object_schema({name: schema for name, schema, _, _ in fields})
     return Example("fields", prompt, schema, target, json.dumps(target))
@@ -68,7 +70,7 @@ def _classify(values: Values, split: str) -> Example:
     else:
         kind, field = rng.choice(_ENUMERATED)
         said = record(kind, values, told=(field,))
-        text = sentence(said, kind.unseen if unseen else kind.seen, rng, wear=not values.unseen)
+        text = sentence(said, kind, rng, unseen=unseen, wear=not values.unseen)
         label, options = said[field], kind.fields[field]["enum"]
         others = rng.sample([option for option in options if option != label], rng.randint(1, min(3, len(options) - 1)))
         labels = tuple(rng.sample([label, *others], len(others) + 1))
@@ -94,7 +96,7 @@ def _form(values: Values, split: str) -> Example:
     )
     spelled = {name: text for name, _, _, text in fields}
     form = source.format(**dict.fromkeys(spelled, _BLANK))
-    text = stated(fields, rng, unseen=unseen, wear=not values.unseen)
+    text = stated(fields, rng, unseen=unseen)
     opener = chosen(rng.choice(_FORM_OPENERS), rng)
     prompt = f"{text}\n{opener}{form}"
     holes = {name: Regex("[A-Za-z0-9.-]+( [A-Za-z0-9.-]+)*") for name in spelled}

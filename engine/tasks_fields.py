@@ -1,8 +1,7 @@
-"""Ad-hoc records: fields of any name and type, stated in the text near their names, and named once more in a request.
+"""Ad-hoc records: fields of any name and type, stated in the text behind their names.
 
-The names are the only clue to which value goes where, so that they have to be read. Training has invented and listed
-names; the names of the split `names` are others. A statement is in one of several styles (key-value lists, bullets,
-sentences); those of unseen patterns are none of training's.
+Training has invented and listed names; the names of the split `names` are others. A statement is in one of several
+styles (key-value lists, bullets, sentences); those of unseen patterns are none of training's.
 """
 
 from __future__ import annotations
@@ -11,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
-from constrain.engine.tasks_records import chosen, worn
+from constrain.engine.tasks_records import chosen
 from constrain.engine.tasks_words import Values, invented
 
-__all__ = ["REQUESTS", "UNSEEN_NAMES", "UNSEEN_REQUESTS", "Field", "ad_hoc", "listed", "request", "stated"]
+__all__ = ["UNSEEN_NAMES", "Field", "ad_hoc", "members", "stated"]
 
 Field = tuple[str, dict[str, Any], Any, str]
 """Name, JSON schema, value, and the value as the text spells it."""
@@ -47,44 +46,29 @@ UNSEEN_NAMES = _words(
 )
 _TAKEN = {part for name in UNSEEN_NAMES for part in name.split("_")}
 
-REQUESTS = (
-    "[Give|Extract|Return|Get|List|Write|Show|Read|Report][| the| me the] {names}[.|:|]",
-    "[Fields|Keys|Wanted|Output|Form]: {names}[.||;]",
-    "[I need|We need|I want|Please give|Please extract][| the] {names}[.|:]",
-    "What [is|are] the {names}?",
-)
-UNSEEN_REQUESTS = (
-    "[Find|Collect|Pull out|Note down] {names}.",
-    "Tell me {names}[.|, please.]",
-    "[Columns|Slots] {names}[.|:]",
-    "I am looking for {names}.",
-)
 _PAIRS = (
-    *("{n}: {v}", "{n}: {v}", "{n} = {v}", "{n} is {v}", "{n} - {v}", "{n}={v}", "{n} {v}", "{v} ({n})"),
-    *("{n} ~ {v}", "{n}::{v}", "{n} >> {v}", "#{n} {v}", "({n}) {v}", "{n}? {v}", "{n}, {v}", "'{n}' {v}"),
+    *("{n}: {v}", "{n}: {v}", "{n} = {v}", "{n} is {v}", "{n} - {v}", "{n}={v}"),
+    *("({n}) {v}", "'{n}' {v}", "{n}, {v}", "{n} {s} {v}", "{n} {s} {v}", "{n}{s} {v}"),
 )
-_JOINTS = ("; ", ", ", ". ", "\n", " | ", "\n- ", " / ", "\n* ", " ~ ", "! ", " - ", "\n# ")
+_JOINTS = ("; ", ", ", ". ", "\n", " | ", "\n- ", " / ", "\n* ", "! ", "\n# ", " {s} ")
 _CLAUSES = (
-    "[the|its|our|this|a] {n} [is|was] {v}",
-    "{n} {v}",
-    "{v} [is|was] the {n}",
-    "{v} as [|the ]{n}",
-    "[with|has] [|the |a ]{n} {v}",
+    "[the|its|our|this|a|] {n} [is|was|has been|will be|may be] {v}",
     "[with|has] [the|a] {n} of {v}",
     "[for|as] {n} [we|I|they] [have|took|chose|got|see] {v}",
-    "{v} ([|the ]{n})",
     "[its|the] {n}, {v}",
-    "{n} [equals|says|means|shows] {v}",
+    "[|the |its ]{n} [equals|says|means|shows|gives|holds|counts|becomes|remains|seems|takes] {v}",
+    "[|the |its ]{n} [stands at|points to|refers to|comes to|goes with|starts as|belongs to] {v}",
+    "[put|write|use|note] [|the ]{n} [as|at|with] {v}",
 )
+_SIGNS = tuple("~%$^;!*=-:#@>|?")
+"""`{s}` in training stands for one of these, or two; never for what unseen patterns have."""
 _UNSEEN_PAIRS = ("{n} -> {v}", "{n} := {v}", "[{n}] {v}", "<{n}> {v}")
 _UNSEEN_JOINTS = (" // ", "\n+ ", " & ")
 _UNSEEN_CLAUSES = (
     "set [|the ]{n} to {v}",
-    "{v} was given as [|the ]{n}",
     "[the|their] {n} reads {v}",
     "{n} turned out to be {v}",
     "we know that the {n} is {v}",
-    "{v} stands for the {n}",
 )
 
 
@@ -146,47 +130,34 @@ def ad_hoc(values: Values, split: str, count: int) -> list[Field]:
     return list(fields.values())
 
 
-def stated(fields: Sequence[Field], rng: Random, *, unseen: bool, wear: bool) -> str:
-    """A text that says the value of every field, in any order; its sentences `worn` if they may be."""
-    order = rng.sample(list(fields), len(fields))
+def stated(fields: Sequence[Field], rng: Random, *, unseen: bool) -> str:
+    """A text that says the value of every field, in order."""
     if rng.random() < 0.5:
-        pair = rng.choice(_UNSEEN_PAIRS if unseen else _PAIRS)
-        joint = rng.choice(_UNSEEN_JOINTS if unseen else _JOINTS)
+        pair = _signed(rng.choice(_UNSEEN_PAIRS if unseen else _PAIRS), rng)
+        joint = _signed(rng.choice(_UNSEEN_JOINTS if unseen else _JOINTS), rng)
         title = rng.random() < 0.3
-        parts = [_said(pair, name.title() if title else name, text) for name, _, _, text in order]
+        parts = [_said(pair, name.title() if title else name, text) for name, _, _, text in fields]
         bullet = joint.lstrip("\n") if joint.startswith("\n") else ""
         return bullet + joint.join(parts)
     said, joint = "", ". "
-    for name, _, _, text in order:
-        clause = chosen(rng.choice(_UNSEEN_CLAUSES if unseen else _CLAUSES), rng)
-        clause = worn(clause, rng) if wear else clause
+    for name, _, _, text in fields:
+        clause = chosen(rng.choice(_UNSEEN_CLAUSES if unseen else _CLAUSES), rng).strip()
         begins = clause[0].upper() + clause[1:] if joint == ". " else clause
         said += (joint if said else "") + _said(begins, name, text)
         joint = chosen("[, | and |, and |. |. |; ]", rng)
     return said + "."
 
 
+def _signed(pattern: str, rng: Random) -> str:
+    """The pattern with the same sign for every `{s}`."""
+    while (sign := "".join(rng.choices(_SIGNS, k=rng.randint(1, 2)))) in ("->", ":="):
+        pass
+    return pattern.replace("{s}", sign)
+
+
 def _said(pattern: str, name: str, text: str) -> str:
     """A clause about one field; a value stands there as it is, whatever begins the sentence."""
     return pattern.replace("{n}", name.replace("_", " ")).replace("{v}", text)
-
-
-def listed(names: Sequence[str], rng: Random) -> str:
-    """The names as a list, with blanks between words."""
-    words = [name.replace("_", " ") for name in names]
-    if len(words) == 1 or rng.random() < 0.5:
-        return ", ".join(words)
-    return ", ".join(words[:-1]) + " and " + words[-1]
-
-
-def request(text: str, names: Sequence[str], rng: Random, *, unseen: bool, wear: bool) -> str:
-    """The text, with a request for these fields before or behind it."""
-    asked = chosen(rng.choice(UNSEEN_REQUESTS if unseen else REQUESTS), rng)
-    asked = (worn(asked, rng) if wear else asked).replace("{names}", listed(names, rng))
-    joint = rng.choice(("\n", " "))
-    if rng.random() < 0.5:
-        return f"{asked}{joint}{text}"
-    return f"{text if text[-1] in '.!' else text + '.'}{joint}{asked}"
 
 
 def members(fields: Sequence[Field]) -> Mapping[str, Any]:

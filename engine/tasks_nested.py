@@ -50,7 +50,6 @@ _UNSEEN_BASKET_LEADS = (
     "We promised {customer} {lines}",
     "New order by {customer}: {lines}",
 )
-_UNSEEN_BASKET_CITIES = (". The city is {city}", ", to be sent to {city}", " - {city}")
 _LINES = (
     "{quantity} {item}",
     "{quantity} x {item}",
@@ -59,7 +58,6 @@ _LINES = (
     "{item}: {quantity}",
     "{quantity} [boxes|bags] of {item}",
 )
-_UNSEEN_LINES = ("{quantity} pieces of {item}", "{quantity} * {item}")
 
 _MEETING_LEADS = (
     "{title} on {day} with {people}",
@@ -77,7 +75,6 @@ _UNSEEN_MEETING_LEADS = (
     "See {people} at {title} next {day}",
 )
 _PEOPLE = ("{name} ({role})", "{name} as {role}", "{name}, {role}", "{role} {name}", "{name} as the {role}")
-_UNSEEN_PEOPLE = ("{name}, who is {role}", "{name} - {role}", "the {role} {name}")
 
 _PERSON_LEADS = (
     "{name} [lives|works|stays|is] at {number} {street} in {city}",
@@ -113,15 +110,15 @@ def _basket(values: Values, unseen: bool) -> tuple[str, dict[str, Any], dict[str
     rng = values.rng
     lines = [
         {"item": values.item(), "quantity": values.integer(1, 12 if rng.random() < 0.7 else 250)}
-        for _ in range(rng.choice((1, 2, 2, 3)))
+        for _ in range(rng.choice((1, 1, 2, 2, 3)))
     ]
-    pattern = chosen(rng.choice(_UNSEEN_LINES if unseen else _LINES), rng)
+    pattern = chosen(rng.choice(_LINES), rng)
     said = _series([pattern.format(**line) for line in lines], lambda: rng.choice((" and ", ", ", " and ")))
     lead = _lead(values, _UNSEEN_BASKET_LEADS if unseen else _BASKET_LEADS)
     target: dict[str, Any] = {"customer": values.name(), "lines": lines}
     if rng.random() < 0.35:
         target["city"] = values.city()
-        lead += rng.choice(_UNSEEN_BASKET_CITIES if unseen else _BASKET_CITIES)
+        lead += rng.choice(_BASKET_CITIES)
     return lead.format(**target | {"lines": said}), target, _BASKET
 
 
@@ -129,9 +126,9 @@ def _meeting(values: Values, unseen: bool) -> tuple[str, dict[str, Any], dict[st
     rng = values.rng
     people = [
         {"name": rng.choice((values.name, values.first))(), "role": rng.choice(ROLES)}
-        for _ in range(rng.choice((1, 2, 2, 3)))
+        for _ in range(rng.choice((1, 1, 2, 2, 3)))
     ]
-    pattern = rng.choice(_UNSEEN_PEOPLE if unseen else _PEOPLE)
+    pattern = rng.choice(_PEOPLE)
     said = _series([pattern.format(**person) for person in people], lambda: rng.choice((" and ", ", ", " and ")))
     lead = _lead(values, _UNSEEN_MEETING_LEADS if unseen else _MEETING_LEADS)
     target = {"title": values.title(), "day": rng.choice(DAYS), "people": people}

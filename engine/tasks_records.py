@@ -2,8 +2,8 @@
 
 A kind has leads, each a clause that mentions some fields, and for every other field ways to say it: in front of the
 clause, behind it, or in a sentence of its own. Leads, parts and joints multiply to thousands of patterns per kind. Each
-kind is written twice: once for training and once, with other leads and parts, for the patterns that training never
-sees. `[a|b]` is a choice, `{field}` a value; `{relation}` and the like are words that a value is said with.
+kind has other leads for the patterns that training never sees. `[a|b]` is a choice, `{field}` a value; `{relation}` and
+the like are words that a value is said with.
 """
 
 from __future__ import annotations
@@ -31,14 +31,15 @@ class Phrases:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of record: its schema by field, in order, how values are drawn, and the phrases of both sides."""
+    """A kind of record: its schema by field, in order, how values are drawn, and how it is told."""
 
     name: str
     fields: Mapping[str, dict[str, Any]]
     optional: tuple[str, ...]
     draw: Callable[[Values], dict[str, Any]]
     seen: Phrases
-    unseen: Phrases
+    unseen: tuple[str, ...]
+    """Leads in place of those of `seen`."""
 
 
 def chosen(template: str, rng: Random) -> str:
@@ -47,11 +48,11 @@ def chosen(template: str, rng: Random) -> str:
 
 
 def worn(pattern: str, rng: Random) -> str:
-    """The pattern, in one case of three with some of its longer words replaced by invented ones.
+    """The pattern, in one case of four with some of its longer words replaced by invented ones.
 
     What a verb means is then no clue, and order, prepositions and punctuation have to be. Not in what evaluations see.
     """
-    if rng.random() > 0.33:
+    if rng.random() > 0.25:
         return pattern
     return _CARRIER.sub(lambda match: invented(rng) if rng.random() < 0.4 else match[0], pattern)
 
@@ -92,9 +93,10 @@ def record(kind: Kind, values: Values, told: tuple[str, ...] = ()) -> dict[str, 
     return {name: drawn[name] for name in kind.fields if name not in silent}
 
 
-def sentence(values: Mapping[str, Any], phrases: Phrases, rng: Random, *, wear: bool) -> str:
+def sentence(values: Mapping[str, Any], kind: Kind, rng: Random, *, unseen: bool, wear: bool) -> str:
     """One to three sentences that mention exactly the fields of `values`; `worn` if they may be."""
-    leads = [lead for lead in phrases.leads if _mentioned(lead) <= values.keys()]
+    phrases = kind.seen
+    leads = [lead for lead in (kind.unseen if unseen else phrases.leads) if _mentioned(lead) <= values.keys()]
     lead = chosen(rng.choice(leads), rng)
     rest = [field for field in values if field not in _mentioned(lead)]
     rng.shuffle(rest)
@@ -118,7 +120,7 @@ def sentence(values: Mapping[str, Any], phrases: Phrases, rng: Random, *, wear: 
 
 def distracted(text: str, remarks: tuple[str, ...], rng: Random) -> str:
     """The text, now and then with a remark before or behind it that says nothing about the record."""
-    if rng.random() < 0.75:
+    if rng.random() < 0.85:
         return text
     remark = chosen(rng.choice(remarks), rng).replace("{noise}", invented(rng))
     return f"{remark} {text}" if rng.random() < 0.5 else f"{text if text[-1] in '.!' else text + '.'} {remark}"

@@ -122,10 +122,10 @@ _FIRST_DAY = date(2018, 1, 1)
 def invented(rng: Random) -> str:
     """A lower-case word of one to three syllables, or now and then of arbitrary letters, that no unseen value uses."""
     while True:
-        if rng.random() < 0.15:
+        if rng.random() < 0.05:
             word = "".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(2, 7)))
         else:
-            syllables = rng.choices((1, 2, 3), (3, 5, 2))[0]
+            syllables = rng.choices((1, 2, 3), (4, 5, 1))[0]
             word = "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(syllables))
         if 2 <= len(word) <= 9 and word not in _EXCLUDED:
             return word

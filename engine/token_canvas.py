@@ -14,18 +14,13 @@ from torch import Tensor
 from constrain.constraint import Constraint
 from constrain.engine.evidence import as_certain
 from constrain.engine.judge import Judge
-from constrain.engine.launched import LaunchedPosterior
+from constrain.engine.launched import LaunchedPosterior, launches
 from constrain.engine.posterior import TokenPosterior
 from constrain.engine.repair import Planner
 from constrain.engine.search import Effort
 from constrain.engine.tables import Tables, join
 from constrain.kernels.edge_index import EdgeIndex
 from constrain.lattice import Lattice
-
-try:
-    import triton  # type: ignore[import-untyped, unused-ignore]  # untyped where it is installed
-except ImportError:  # it exists for Linux alone
-    triton = None
 
 __all__ = ["TokenCanvas", "TokenConstraints"]
 
@@ -151,5 +146,5 @@ class TokenCanvas:
         return torch.from_numpy(options <= 1).to(self.device)
 
     def posterior(self, logits: Tensor) -> TokenPosterior:
-        kind = LaunchedPosterior if logits.is_cuda and triton is not None else TokenPosterior
+        kind = LaunchedPosterior if launches(logits) else TokenPosterior
         return kind(self, as_certain(logits, self.settled))

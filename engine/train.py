@@ -30,21 +30,23 @@ from constrain.engine.train_data import Data
 from constrain.engine.train_loss import losses
 from constrain.engine.train_network import CANVAS_LENGTH, build_model
 from constrain.engine.train_start import begin_with, origin
-from constrain.engine.train_tokens import SPECIALS, VOCAB_SIZE, build_tokenizer, render
+from constrain.engine.train_tokens import SPECIALS, VOCAB_SIZE, between_values, build_tokenizer, frequent_words, render
 
 __all__ = ["CANVAS_LENGTH", "MIXTURE", "SPECIALS", "VOCAB_SIZE", "Recipe", "main", "render", "train"]
 
 MIXTURE = {
-    "extract": 0.26,
-    "nested": 0.16,
-    "fields": 0.27,
-    "classify": 0.06,
-    "form": 0.08,
-    "sudoku4": 0.12,
-    "sudoku6": 0.03,
-    "sudoku9": 0.02,
+    "extract": 0.35,
+    "nested": 0.21,
+    "fields": 0.23,
+    "classify": 0.05,
+    "form": 0.06,
+    "sudoku4": 0.07,
+    "sudoku6": 0.02,
+    "sudoku9": 0.01,
 }
 """How often each task is drawn."""
+JOINED = ("extract", "nested")
+"""Tasks whose objects have few shapes: what stands between two values of their answers becomes one token."""
 COPYING = ("extract", "nested", "fields", "form")
 
 
@@ -58,10 +60,10 @@ class Recipe:
     width: int = 128
     layers: int = 4
     inner: int = 256
-    muon_rate: float = 4e-3
-    adam_rate: float = 2e-3
+    muon_rate: float = 3e-3
+    adam_rate: float = 1.5e-3
     warmup: int = 60
-    early: int = 800
+    early: int = 400
     """Steps at first that have short examples of copying only."""
     mean: float = 0.998
     """Weight of the old mean when the weights after a step are added to it."""
@@ -90,7 +92,11 @@ class Run:
             for task, share in recipe.mixture.items()
             for each in examples(task, "train", int(recipe.sample * share))
         ]
-        self.tokenizer = build_tokenizer((text for each in sample for text in (each.prompt, each.answer)), whole=LABELS)
+        self.tokenizer = build_tokenizer(
+            (text for each in sample for text in (each.prompt, each.answer)),
+            whole=(*LABELS, *frequent_words(each.prompt for each in sample)),
+            joined=between_values([each.answer for each in sample if each.task in JOINED]),
+        )
         self.model = build_model(VOCAB_SIZE, width=recipe.width, layers=recipe.layers, inner=recipe.inner).train()
         if start is not None:
             begin_with(self.model, self.tokenizer, start)
@@ -241,8 +247,8 @@ def main(
     cooldown: Annotated[int, typer.Option(help="Of these, how many the learning rate falls over.")] = 0,
     save_every: Annotated[float, typer.Option(help="Seconds between checkpoints.")] = 300,
     seed: Annotated[int, typer.Option(help="Seed of data, initial weights and noise.")] = 0,
-    rate: Annotated[float, typer.Option(help="Learning rate of the matrices; the others have half of it.")] = 4e-3,
-    early: Annotated[int, typer.Option(help="Steps at first that have short examples of copying only.")] = 800,
+    rate: Annotated[float, typer.Option(help="Learning rate of the matrices; the others have half of it.")] = 3e-3,
+    early: Annotated[int, typer.Option(help="Steps at first that have short examples of copying only.")] = 400,
     start: Annotated[Path | None, typer.Option(help="An earlier model to begin with: its directory.")] = None,
 ) -> None:
     """Train the bundled model, from the checkpoint in --out if there is one."""

@@ -4,6 +4,10 @@ Training imitates decoding. The first pass sees a canvas of pure noise, or one i
 The second sees, in most rows, the canvas that the first leads to (tokens of low entropy accepted, the others noise), in
 the rest a fresh corruption, and is conditioned on the first pass's logits at the temperatures of decoding. In half of
 the rows these logits are narrowed first, to random sets of tokens that hold the right one, as a constraint does.
+
+What parallel decoding gets wrong is mostly a slip: a token twice or not at all, and all that follows in the wrong
+place. A joint posterior is sure of the best valid text even where it has slipped. So in a share of the rows both passes
+see a canvas that has slipped, and the second is conditioned on logits that are sure of it.
 """
 
 from __future__ import annotations
@@ -26,6 +30,10 @@ _TAIL_WEIGHT = 0.1
 """Weight of the padding after the answer in the loss: learned within a few hundred steps."""
 _TEMPERATURES = (0.4, 0.8)
 _FOLLOWS = 0.75
+_SLIPS = 0.1
+"""Share of the rows that have slipped."""
+_SURENESS = (2.0, 14.0)
+"""What is added to the logits of slipped tokens, at least and at most."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +49,17 @@ def losses(model: Any, part: Part, generator: torch.Generator, dtype: torch.dtyp
     canvas, size = part.canvas, model.config.text_config.vocab_size
     seen = part.prompt != PAD
     cache = encode(model, part.prompt, seen, dtype)
-    noisy = _corrupted(canvas, size, generator)
+    slips = torch.rand(len(canvas), 1, generator=generator) < _SLIPS
+    slipped = torch.where(slips, _slipped(canvas, generator), canvas)
+    noisy = _corrupted(slipped, size, generator)
     first = decode(model, noisy, None, cache, seen, dtype)
     with torch.no_grad():
         low, high = _TEMPERATURES
         temperature = low + (high - low) * torch.rand(len(canvas), 1, 1, generator=generator)
         belief = _narrowed(first.detach() / temperature, canvas, generator)
+        belief = _sure_of(slipped, slips, belief, generator)
         follows = torch.rand(len(canvas), 1, generator=generator) < _FOLLOWS
-        noisy = torch.where(follows, _next_canvas(belief, size, generator), _corrupted(canvas, size, generator))
+        noisy = torch.where(follows, _next_canvas(belief, size, generator), _corrupted(slipped, size, generator))
     second = decode(model, noisy, belief, cache, seen, dtype)
     tail = canvas == PAD
     weight = torch.where(tail, _TAIL_WEIGHT, 1.0)
@@ -74,6 +85,27 @@ def _corrupted(canvas: Tensor, size: int, generator: torch.Generator) -> Tensor:
     rate = torch.rand(len(canvas), 1, generator=generator) * 2
     replaced = torch.rand(canvas.shape, generator=generator) < rate
     return torch.where(replaced, torch.randint(size, canvas.shape, generator=generator), canvas)
+
+
+def _slipped(canvas: Tensor, generator: torch.Generator) -> Tensor:
+    """Every row with one or two tokens of its text left out or written twice, what follows moved along."""
+    rows, length = canvas.shape
+    place = torch.arange(length).expand(rows, -1)
+    origin = place.clone()
+    text = (canvas != PAD).sum(1, keepdim=True)
+    for chance in (1.0, 0.3):
+        at = (torch.rand(rows, 1, generator=generator) * text).long()
+        step = torch.randint(2, (rows, 1), generator=generator) * 2 - 1
+        happens = torch.rand(rows, 1, generator=generator) < chance
+        origin = origin + torch.where(happens & (place >= at + (step < 0)), step, 0)
+    return canvas.gather(1, origin.clamp(0, length - 1))
+
+
+def _sure_of(slipped: Tensor, rows: Tensor, logits: Tensor, generator: torch.Generator) -> Tensor:
+    """The logits, in these rows sure of the slipped tokens, more or less so."""
+    low, high = _SURENESS
+    more = low + (high - low) * torch.rand(len(slipped), 1, generator=generator)
+    return logits.scatter_add(-1, slipped[..., None], torch.where(rows, more, 0.0)[..., None].expand(*slipped.shape, 1))
 
 
 def _narrowed(logits: Tensor, canvas: Tensor, generator: torch.Generator) -> Tensor:

@@ -47,6 +47,7 @@ class UnconstrainedPosterior:
         self.logits = logits
         marginals = Categorical(logits=logits, validate_args=False)  # validation would wait for the device
         self.entropy: Tensor = marginals.entropy()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self.doubt = self.entropy
         self.log_z = torch.zeros(len(logits), dtype=torch.float64, device=logits.device)
         self.forced = torch.zeros_like(self.log_z, dtype=torch.bool)
         self.undecided = torch.ones_like(self.entropy, dtype=torch.bool)

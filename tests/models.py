@@ -17,6 +17,7 @@ def tiny_model(
     sharpness: float = 1.0,
     sliding_window: int = 512,
     hidden_size: int = 32,
+    head_size: int = 16,
     **generation: Any,
 ) -> Any:
     """
@@ -35,8 +36,8 @@ def tiny_model(
         "num_attention_heads": 2,
         "num_key_value_heads": 1,
         "num_global_key_value_heads": 1,
-        "head_dim": 16,
-        "global_head_dim": 16,
+        "head_dim": head_size,
+        "global_head_dim": head_size,
         "num_experts": 2,
         "top_k_experts": 1,
         "sliding_window": sliding_window,

@@ -27,7 +27,7 @@ from tests.test_cli import Run, run
 
 __all__ = ["run"]
 
-ORDER = ("Ann wants 12 small teapots, and quickly", "--fields", "item, quantity: int, size: small|large")
+ORDER = ("Ann wants 12 small teapots, and quickly", "--fields", "piece, quantity: int, size: small|large")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 

@@ -132,7 +132,8 @@ def uniform(model: Model) -> Iterator[None]:
 def adversary(tokenizer: Any) -> Model:
     """Random weights; a 9x9 grid fits into its canvas."""
     return from_transformers(
-        tiny_model(vocab_size=512, canvas_length=96, sharpness=30.0, eos_token_id=[1, 4], pad_token_id=0), tokenizer
+        tiny_model(vocab_size=len(tokenizer), canvas_length=96, sharpness=30.0, eos_token_id=[1, 4], pad_token_id=0),
+        tokenizer,
     )
 
 

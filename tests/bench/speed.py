@@ -1,10 +1,10 @@
 """Every table about speed, each behind the tests that say that what it times is right.
 
-    python tests/bench/speed.py [--json] [--only step,chain,compile,head,drop_in,kernels]
+    python tests/bench/speed.py [--json] [--only step,chain,compile,first_call,head,drop_in,kernels,captured]
 
 A table whose tests fail is not measured, and the exit status is 1. With --json, one JSON object per table and line.
 Nothing is measured while tests run, and every benchmark runs in a process of its own. Where there is a GPU, `kernels`
-times its kernels with device events; where there is none, it says so.
+times its kernels with device events and `captured` a whole step; where there is none, they say so.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ TABLES = {
             "tests/constrain/test_json_schema.py",
         ),
     ),
+    "first_call": Timing("Compiling while the prompt is read", "first_call.py", (), ("tests/engine/test_ahead.py",)),
     "head": Timing("A masked LM head", "head.py", (), ("tests/engine/test_masked_head.py",)),
     "drop_in": Timing(
         "Inside transformers' generate",
@@ -73,6 +74,7 @@ TABLES = {
         ("tests/engine/test_drop_in.py", "tests/engine/test_drop_in_use.py"),
     ),
     "kernels": Timing("Kernels on a GPU, beside a copy", "kernels.py", (), ("tests/kernels",)),
+    "captured": Timing("A recorded step on a GPU", "captured.py", (), ("tests/engine/test_captured.py",)),
 }
 
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from constrain.grammar import Grammar
 from constrain.vocabulary import Vocabulary
-from tests.bench import accuracy, compile, grammars, head, large, speed, step
+from tests.bench import compile, grammars, head, large, speed, step
 from tests.bench.corpus import corpus
 from tests.bench.schemas import ANSWERS, DOCUMENTS, SCHEMAS, resized
 from tests.bench.varied import summary, varied_schemas
@@ -190,19 +190,3 @@ def test_a_worker_survives_what_it_is_asked() -> None:
         with pytest.raises(RuntimeError, match="ValueError: bad"):
             worker.ask("raise", 5)
         assert worker.ask(2, 5) == 2
-
-
-def test_accuracy_scores_both_sides_on_both_splits() -> None:
-    small = ("--count", "4", "--budgets", "1,2", "--batch", "2", "--threads", "1")
-    rows = json.loads(run(accuracy.main, *small, "--json").stdout)["scores"]
-    assert [(row["split"], row["budget"], row["constrained"]) for row in rows] == [
-        (split, budget, side) for split in ("test", "hard") for budget in (1, 2) for side in (True, False)
-    ]
-    assert all(row["valid"] == row["count"] == 4 for row in rows if row["constrained"])
-    assert all(row["correct"] <= row["valid"] and row["mean_passes"] <= row["budget"] for row in rows)
-    assert "95%" in run(accuracy.main, "--count", "1", "--budgets", "1", "--threads", "1").stdout
-
-
-@pytest.mark.parametrize(("hits", "low", "high"), [(0, 0.0, 0.0370), (50, 0.4038, 0.5962), (100, 0.9630, 1.0)])
-def test_wilson_intervals_of_100_are_the_published_ones(hits: int, low: float, high: float) -> None:
-    assert accuracy.wilson(hits, 100) == pytest.approx((low, high), abs=1e-4)

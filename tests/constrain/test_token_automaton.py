@@ -118,10 +118,10 @@ def test_links_are_the_edges_between_two_states_together(automaton: Automaton, v
         assert len(range(*tokens.outgoing(source).indices(len(pairs)))) == sum(a == source for a, _ in pairs)
 
 
-@given(automata, vocabularies, st.integers(2, 5))
+@given(automata, vocabularies, st.integers(2, 5), st.sampled_from([0, 1 << 16]))
 @settings(max_examples=100, deadline=None)
-def test_states_lifted_in_parts_and_few_at_a_time_give_the_same(
-    automaton: Automaton, vocabulary: Vocabulary, parts: int
+def test_states_lifted_in_parts_and_few_at_a_time_and_in_wide_pairs_give_the_same(
+    automaton: Automaton, vocabulary: Vocabulary, parts: int, narrow: int
 ) -> None:
     whole = lift(automaton, vocabulary)
     with pytest.MonkeyPatch.context() as patch:
@@ -129,6 +129,7 @@ def test_states_lifted_in_parts_and_few_at_a_time_give_the_same(
         patch.setattr(token_automaton, "_PART", 1)
         patch.setattr(token_automaton, "_PARTS", parts)
         patch.setattr(token_maps, "_BATCH", 2)
+        patch.setattr(token_maps, "_NARROW", narrow)
         split = lift(automaton, vocabulary)
     assert split.classes == whole.classes
     renamed = np.empty(whole.classes, np.int64)

@@ -77,6 +77,10 @@ class Conclusion:
     errors: Sequence[ConstrainError | None]
     solutions: Sequence[Solution | None]
 
+    @property
+    def doubt(self) -> Tensor:
+        return self.entropy
+
     def sample(self, generator: torch.Generator) -> Tensor:
         return self.map()
 

@@ -1,5 +1,6 @@
 """The committed checkpoint, used the way any DiffusionGemma checkpoint is used: by transformers alone."""
 
+import hashlib
 import json
 from importlib.resources import files
 from pathlib import Path
@@ -9,8 +10,8 @@ import pytest
 import torch
 from transformers import AutoTokenizer, DiffusionGemmaForBlockDiffusion
 
+from constrain.engine.tasks import TASKS, examples, splits
 from constrain.engine.train_tokens import SPECIALS, render
-from tests.engine.first_tasks import examples
 
 BUNDLED = Path(str(files("constrain") / "engine" / "bundled"))
 MEGABYTE = 1_000_000
@@ -45,8 +46,9 @@ def test_directory_is_small_and_complete() -> None:
 
 def test_training_report_says_what_made_the_weights() -> None:
     report = json.loads((BUNDLED / "training.json").read_text())
-    assert {"seed", "steps", "batch_size", "seconds", "hardware", "losses", "parameters"} <= report.keys()
-    assert report["step"] == report["steps"]
+    assert {"seed", "steps", "examples", "seconds", "hardware", "losses", "parameters", "start"} <= report.keys()
+    weights = (BUNDLED / "model.safetensors").read_bytes()
+    assert report["sha256"] == hashlib.sha256(weights).hexdigest()
 
 
 def test_special_tokens_end_a_turn_and_pad_on_the_left(model: Any, tokenizer: Any) -> None:
@@ -70,8 +72,11 @@ def test_digits_stand_alone(tokenizer: Any) -> None:
 
 
 def test_answers_of_every_split_fit_the_canvas(model: Any, tokenizer: Any) -> None:
-    answers = [example.answer for split in ("test", "hard") for example in examples(split, 1000)]
-    assert max(map(len, tokenizer(answers, add_special_tokens=False).input_ids)) < model.config.canvas_length
+    """But for the grids of 9x9, which take a second one."""
+    for task in TASKS:
+        answers = [example.answer for split in splits(task) for example in examples(task, split, 100)]
+        longest = max(map(len, tokenizer(answers, add_special_tokens=False).input_ids))
+        assert longest < model.config.canvas_length * (2 if task == "sudoku9" else 1)
 
 
 def test_the_chat_template_renders_what_training_reads(tokenizer: Any) -> None:
@@ -113,8 +118,9 @@ def test_flagship_prompts_are_extracted_without_any_constraint(model: Any, token
     ]
 
 
-def test_unseen_values_are_copied_without_any_constraint(model: Any, tokenizer: Any) -> None:
-    sample = examples("test", 40, seed=3)
-    texts = generate(model, tokenizer, [example.prompt for example in sample], passes=8)
-    right = sum(text == example.answer for text, example in zip(texts, sample, strict=True))
-    assert right >= 34
+@pytest.mark.parametrize(("task", "least"), [("extract", 30), ("nested", 24), ("classify", 24), ("sudoku4", 20)])
+def test_unseen_values_are_right_without_any_constraint(model: Any, tokenizer: Any, task: str, least: int) -> None:
+    """Far below what `constrain eval` finds, for other seeds and other machines."""
+    sample = examples(task, "values", 40, seed=3)
+    texts = generate(model, tokenizer, [example.prompt for example in sample], passes=16)
+    assert sum(text == example.answer for text, example in zip(texts, sample, strict=True)) >= least

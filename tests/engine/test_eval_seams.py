@@ -145,14 +145,19 @@ def test_entropy_for_acceptance_is_the_models_own_or_the_constrained_one() -> No
     """A flat distribution over five tokens has log 5 nats, over two allowed ones log 2."""
     flat = torch.zeros(1, 3, 5)
     accepted = {}
-    for name in ("joint", "joint, raw entropy"):
+    for name in ("joint", "joint, constrained entropy", "joint, raw entropy"):
         chosen = mode(name)
         constraints = VariedConstraints(TokenConstraints([PAIRS]), chosen, [END])
         denoiser = VariedDenoiser(Accepting([flat]), constraints, chosen)
         logits = denoiser(torch.zeros(1, 3, dtype=torch.int64), None, 0, 1)
         posterior = constraints.canvas(3, 2).posterior(logits)
-        accepted[name] = denoiser.accept(posterior.entropy).tolist()
-    assert accepted == {"joint": [[True, True, True]], "joint, raw entropy": [[False, False, False]]}
+        accepted[name] = denoiser.accept(posterior.doubt).tolist()
+    all_of_them, none = [[True, True, True]], [[False, False, False]]
+    assert accepted == {
+        "joint": all_of_them,
+        "joint, constrained entropy": all_of_them,
+        "joint, raw entropy": none,
+    }
 
 
 def test_noise_of_allowed_tokens_is_uniform_over_the_masks() -> None:

@@ -28,6 +28,7 @@ def test_all_figures_are_those_of_a_cpu(problem: BruteForce, seed: int, drawn_fi
         found.sample(torch.Generator().manual_seed(seed))
     torch.testing.assert_close(found.log_z, expected.log_z, rtol=0, atol=1e-4)
     torch.testing.assert_close(found.entropy, expected.entropy, rtol=0, atol=1e-4)
+    torch.testing.assert_close(found.doubt, expected.doubt, rtol=0, atol=1e-4)
     torch.testing.assert_close(found.probability(), expected.probability(), rtol=1e-4, atol=0)
     assert torch.equal(found.map(), expected.map())
     assert torch.equal(found.undecided, expected.undecided)

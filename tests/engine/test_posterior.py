@@ -76,6 +76,10 @@ def test_log_z_marginals_and_entropy_equal_brute_force(problem: BruteForce, seed
     assert np.allclose(posterior.shape()[0].double().softmax(-1).numpy(), expected, atol=1e-5)
     surprise = np.where(expected > 0, -expected * np.log(np.maximum(expected, 1e-300)), 0.0)
     assert np.allclose(posterior.entropy[0].numpy(), surprise.sum(-1), atol=1e-4)
+    local = np.where(expected > 0, np.exp(log_p), 0.0)  # what may stand at a position, by the model alone
+    local /= local.sum(-1, keepdims=True)
+    surprise_alone = np.where(local > 0, -local * np.log(np.maximum(local, 1e-300)), 0.0)
+    assert np.allclose(posterior.doubt[0].numpy(), np.maximum(surprise.sum(-1), surprise_alone.sum(-1)), atol=1e-4)
 
 
 @given(problems(), st.integers(0, 2**31))

@@ -65,7 +65,18 @@ def test_stable_can_be_switched_off() -> None:
     assert reason(StopRule(confidence=None), unchanged=9, entropy=[0.0] * 4) is None
 
 
-@pytest.mark.parametrize("options", [{"certain": 0.0}, {"certain": 1.1}, {"stability": -1}, {"confidence": -0.1}])
+@pytest.mark.parametrize(("certainty", "unchanged", "expected"), [(0.5, 1, "stable"), (0.4, 1, None), (0.5, 0, None)])
+def test_stable_is_also_what_is_likely_and_the_same_again(
+    certainty: float, unchanged: int, expected: str | None
+) -> None:
+    rule = StopRule(likely=0.5)
+    assert reason(rule, unchanged=unchanged, entropy=[1.0] * 4, certainty=certainty) == expected
+    assert reason(StopRule(), unchanged=unchanged, entropy=[1.0] * 4, certainty=certainty) is None
+
+
+@pytest.mark.parametrize(
+    "options", [{"certain": 0.0}, {"certain": 1.1}, {"likely": 0.0}, {"stability": -1}, {"confidence": -0.1}]
+)
 def test_a_rule_without_meaning_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(SpecError, match=f"{next(iter(options))} .* got {next(iter(options.values()))}"):
         StopRule(**options)

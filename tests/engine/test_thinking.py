@@ -169,7 +169,7 @@ def test_what_a_model_thinks_is_apart_from_what_it_answers(passes: int) -> None:
         for result in results:
             assert not set(result.token_ids) & set(tokenizer().all_special_ids)
             assert result.thinking is None or not result.thinking.startswith("thought")
-        assert eagerness < 0 or max(len(result.thinking or "") for result in results) > 10
+        assert eagerness < 0 or max(len(result.thinking or "") for result in results) > 5
         assert eagerness < 0 or max(result.canvases for result in results) > 1
 
 
@@ -204,7 +204,7 @@ def test_without_a_spec_the_thought_is_read_as_well() -> None:
 def test_the_chat_template_is_told() -> None:
     model = thinker(0.0)
     for thinking in (False, True):
-        row = model._row("the name", Choice(["yes"]), None, thinking)
+        row = model._row(model._ids("the name", thinking), Choice(["yes"]), None, thinking)
         assert tokenizer().decode(row.ids).count("<think>") == int(thinking)
         assert row.budget == len("yes") + 256 * thinking
 
