@@ -24,8 +24,8 @@ __all__ = ["register"]
 
 T = TypeVar("T", int, float)
 
-_QUICK_COUNT, _COUNT = 8, 50
-_BUDGETS = "1,4,16"
+_QUICK_COUNT, _COUNT = 8, 40
+_BUDGETS = "1,16"
 _SIGMAS = "0,2,4,6"
 _WIDTH = 190  # columns of the table where there is no terminal
 

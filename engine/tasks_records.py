@@ -48,15 +48,37 @@ def chosen(template: str, rng: Random) -> str:
 
 
 def worn(pattern: str, rng: Random) -> str:
-    """The pattern, in one case of four with some of its longer words replaced by invented ones.
+    """The pattern, in half of the cases with longer words replaced by invented ones, and words put in that say nothing.
 
     What a verb means is then no clue, and order, prepositions and punctuation have to be. Not in what evaluations see.
     """
-    if rng.random() > 0.25:
+    if rng.random() < 0.5:
         return pattern
-    return _CARRIER.sub(lambda match: invented(rng) if rng.random() < 0.4 else match[0], pattern)
+    pattern = _CARRIER.sub(lambda match: invented(rng) if rng.random() < 0.3 else match[0], pattern)
+    return re.sub(" ", lambda _: f" {rng.choice(_FILLERS)} " if rng.random() < 0.1 else " ", pattern)
 
 
+_FILLERS = (
+    *("just", "today", "really", "now", "also", "again", "there", "soon", "still", "then", "maybe", "always", "you"),
+    *(
+        "will",
+        "can",
+        "that",
+        "it",
+        "so",
+        "too",
+        "even",
+        "only",
+        "once",
+        "yet",
+        "never",
+        "perhaps",
+        "surely",
+        "he",
+        "she",
+    ),
+    *("had", "been", "did", "could", "should", "must", "would", "may", "very", "well", "quite", "almost", "indeed"),
+)
 _CARRIER = re.compile(r"(?<![{\w])(?!from\b|with\b)[a-z]{4,}(?![}\w])")
 _FIELD = re.compile(r"\{(\w+)\}")
 _SAID: dict[str, tuple[str, Mapping[str, str] | Callable[[str], str]]] = {
