@@ -3,8 +3,8 @@
     python tests/bench/puzzles.py [--json] [--nine 1000] [--large 100] [--variants 200] [--open 100] [--rates 200]
 
 First table: Sudokus made from a seed (`tests.puzzles`), each with one solution, but for the *open* ones, which have 20
-of 30 givens. Two models: one with random weights, the adversary, and the bundled one, which has never seen a Sudoku.
-Passes are added up over canvases, at most 12 for each: a 9x9 grid is one canvas of the first model, three of the other.
+of 30 givens. Two models: one with random weights, the adversary, and the bundled one, which has learned grids of 4x4.
+Passes are added up over canvases, at most 12 for each: a 9x9 grid is one canvas of the first model, two of the other.
 `ms` is CPU time per puzzle without the model's forward; of it, `propagation` and `search`, by the clock on the wall.
 The last columns say what settles the cells that are not given: what propagation and search settle is no skill of the
 model. A grid counts as solved if `tests.puzzles.faults`, which shares no code with the package, finds nothing wrong.
