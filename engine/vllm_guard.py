@@ -4,6 +4,8 @@ A request is compiled before it is admitted, in the thread in which vLLM checks 
 with it in `extra_args`, and its own field is cleared, by which vLLM would set up a grammar for left-to-right decoding.
 What is wrong with it becomes vLLM's own validation error, for a client HTTP 400 that says where and what to do.
 
+A forced call of a tool that vLLM does not state is refused, too (see `vllm_tools`).
+
 A worker that cannot go on with a request (see `vllm_slots`) emits its refusal; the scheduler ends it with an error.
 """
 
@@ -16,6 +18,7 @@ from typing import Any
 from constrain.constraint import Constraint
 from constrain.engine.vllm_compiling import compiled, refusal_of, vocabulary_of
 from constrain.engine.vllm_requests import KEY, stated_of
+from constrain.engine.vllm_tools import check_forced, forget_forced, with_forced
 from constrain.errors import ConstrainError, SpecError, UnsatisfiableError, UnsupportedError
 
 __all__ = ["admit", "install", "with_guard", "with_refusals"]
@@ -26,6 +29,8 @@ _FIXES = "diffusion_pinned", "diffusion_read_only", "diffusion_constrained"
 
 def install(architecture: str) -> None:
     """Put the guards in place, in this process, for models of `architecture`; where they are already, do nothing."""
+    from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest
+    from vllm.entrypoints.openai.responses.protocol import ResponsesRequest
     from vllm.exceptions import VLLMValidationError
     from vllm.sampling_params import SamplingParams
     from vllm.v1.structured_output import StructuredOutputManager
@@ -35,18 +40,28 @@ def install(architecture: str) -> None:
         SamplingParams._validate_structured_outputs = with_guard(check, architecture, VLLMValidationError)
     if not hasattr(accept, _MARK):
         StructuredOutputManager.accept_tokens = with_refusals(accept)
+    # `vllm.v1.structured_output` imports these requests in every process: they cost nothing more in workers.
+    for request in ChatCompletionRequest, ResponsesRequest:
+        if not hasattr(request.to_sampling_params, _MARK):
+            request.to_sampling_params = with_forced(request.to_sampling_params)
+            setattr(request.to_sampling_params, _MARK, True)
 
 
 def with_guard(original: Callable[..., None], architecture: str, error_type: type[Exception]) -> Callable[..., None]:
     """`SamplingParams._validate_structured_outputs`, which admits what can be compiled; raises `error_type` else.
 
-    Of models of another architecture it is the `original`.
+    Of models of another architecture it is the `original`, on the parameters as vLLM made them.
     """
 
     @wraps(original)
     def validate(params: Any, model_config: Any, structured_outputs_config: Any, tokenizer: Any) -> None:
         if not model_config.is_diffusion or architecture not in model_config.architectures:
+            forget_forced(params)
             return original(params, model_config, structured_outputs_config, tokenizer)
+        try:
+            check_forced(params)
+        except UnsupportedError as error:
+            raise error_type(str(error), parameter="tool_choice") from error  # type: ignore[call-arg]
         try:
             admit(params, model_config, structured_outputs_config, tokenizer)
         except ConstrainError as error:

@@ -34,7 +34,7 @@ from constrain.errors import SpecError, UnsatisfiableError
 from constrain.specs import Choice, Regex
 from constrain.sudoku import Sudoku
 from tests.engine.families import each_family, family_model
-from tests.engine.test_model import TOKENIZER, model, network
+from tests.engine.test_model import NEVER, TOKENIZER, model, network
 
 LONG = Regex("(?:[a-f]{3},){8}")
 SUDOKU = Sudoku("1.3..........4.2")
@@ -201,7 +201,7 @@ def test_rows_of_a_batch_have_patches_of_their_own() -> None:
 
 
 def test_a_draft_knows_the_one_before_and_not_those_before_that() -> None:
-    first, second, third = model().stream("the", Choice(["the name", "in 2024"]), max_passes=3)
+    first, second, third = model().stream("the", Choice(["the name", "in 2024"]), max_passes=3, stop=NEVER)
     assert second.before == first
     assert third.before is not None
     assert third.before.before is None

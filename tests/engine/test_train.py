@@ -129,7 +129,7 @@ def test_batches_hold_prompts_as_they_are_rendered_and_answers_with_their_end(to
 def test_an_answer_of_two_canvases_is_learned_canvas_by_canvas(tokenizer: Any) -> None:
     """The second canvas follows a prompt that the first stands behind."""
     continued, begun = 0, 0
-    for step in range(8):
+    for step in range(16):
         for prompt, canvas in rows_of(data(tokenizer).step(step)):
             text = tokenizer.decode(prompt)
             if "Solve" not in text:

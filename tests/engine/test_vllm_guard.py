@@ -20,6 +20,7 @@ from constrain.engine.vllm_compiling import compiled, refusal_of, started, vocab
 from constrain.engine.vllm_guard import admit, with_guard, with_refusals
 from constrain.engine.vllm_plugin import ARCHITECTURE, check_version
 from constrain.engine.vllm_requests import KEY
+from constrain.engine.vllm_tools import FORCED, with_forced
 from constrain.errors import LimitError, SpecError, UnsatisfiableError, UnsupportedError, VocabularyError
 from constrain.vocabulary import Vocabulary
 from tests.engine.test_vllm_requests import Asked, Config
@@ -161,6 +162,88 @@ def test_other_models_keep_vllms_own_check() -> None:
     assert [each[1] for each in calls] == list(others)
 
 
+REQUIRED = SimpleNamespace(tools=[{}], tool_choice="required")
+CHAT_NAMED = SimpleNamespace(type="function", function=SimpleNamespace(name="greet"))
+RESPONSES_NAMED = SimpleNamespace(type="function", name="greet")
+CUSTOM = SimpleNamespace(type="custom", name="greet")
+ONE_OF_SOME = SimpleNamespace(type="allowed_tools", mode="required")
+
+
+def made(request: Any, params: Params) -> Params:
+    """What vLLM checks of an HTTP request whose parameters it has made."""
+    result = with_forced(lambda request, max_tokens, defaults: params)(request, 100, defaults={})
+    assert isinstance(result, Params)
+    return result
+
+
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        ("required", "required"),
+        (CHAT_NAMED, "greet"),
+        (RESPONSES_NAMED, "greet"),
+        (CUSTOM, "greet"),
+        (ONE_OF_SOME, "required"),
+    ],
+)
+@pytest.mark.parametrize("extra", [None, {}, {"other": 1}])
+def test_a_forced_call_that_nothing_states_is_refused_by_name(choice: Any, told: str, extra: Any) -> None:
+    calls: list[Any] = []
+    given = None if extra is None else dict(extra)
+    params = made(SimpleNamespace(tools=[{}], tool_choice=choice), Params(extra_args=given))
+    for _ in range(2):
+        with pytest.raises(
+            RefusedError, match=f"(?s)^tool_choice '{told}' is not stated.*--tool-call-parser"
+        ) as caught:
+            guarded(calls)(params, model(), Config(), TOKENIZER)
+        assert caught.value.parameter == "tool_choice"
+        assert isinstance(caught.value.__cause__, UnsupportedError)
+        assert caught.value.__cause__.keyword == "tool_choice"
+    assert calls == []
+    assert given == extra, "the client's own dictionary"
+
+
+def test_a_forced_call_that_is_stated_is_admitted_as_any_other() -> None:
+    params = made(REQUIRED, asking(regex="a"))
+    guarded([])(params, model(), Config(), TOKENIZER)
+    assert params.structured_outputs is None
+    assert params.extra_args == {KEY: {"spec": {"regex": "a"}, "refusal": PAD}}
+    guarded([])(params, model(), Config(), TOKENIZER)
+    assert params.extra_args == {KEY: {"spec": {"regex": "a"}, "refusal": PAD}}
+
+
+@pytest.mark.parametrize(("left", "admitted"), [(None, True), (SimpleNamespace(type="json_object"), False)])
+def test_a_format_of_the_reply_does_not_state_a_forced_call(left: Any, admitted: bool) -> None:
+    request = SimpleNamespace(tools=[{}], tool_choice="required", response_format=left)
+    params = made(request, asking(json_object=True))
+    if admitted:
+        guarded([])(params, model(), Config(), TOKENIZER)
+    else:
+        with pytest.raises(RefusedError, match=r"^tool_choice 'required' is not stated"):
+            guarded([])(params, model(), Config(), TOKENIZER)
+
+
+@pytest.mark.parametrize("choice", [None, "none", "auto", SimpleNamespace(type="web_search_preview")])
+def test_calls_that_are_not_forced_leave_the_parameters_alone(choice: Any) -> None:
+    params = made(SimpleNamespace(tools=[{}], tool_choice=choice), Params(extra_args={"other": 1}))
+    guarded([])(params, model(), Config(), TOKENIZER)
+    assert params == Params(extra_args={"other": 1})
+    without = made(SimpleNamespace(tools=None, tool_choice="required"), Params())
+    guarded([])(without, model(), Config(), TOKENIZER)
+    assert without == Params()
+
+
+@pytest.mark.parametrize("extra", [None, {"other": 1}])
+def test_other_models_do_not_see_what_is_forced(extra: Any) -> None:
+    for other in (model(diffusion=False), model(architecture="Other")):
+        calls: list[Any] = []
+        params = made(REQUIRED, Params(extra_args=extra))
+        assert FORCED in (params.extra_args or {})
+        guarded(calls)(params, other, Config(), TOKENIZER)
+        assert len(calls) == 1
+        assert params == Params(extra_args=extra)
+
+
 def test_the_scheduler_does_not_accept_a_refusal() -> None:
     accept = with_refusals(lambda manager, request, ids: True)
 
@@ -244,9 +327,27 @@ def test_vllm_may_call_the_entry_point_again_and_again(monkeypatch: pytest.Monke
         def accept_tokens(self, *args: Any) -> bool:
             return True
 
+    class ChatCompletionRequest:
+        def to_sampling_params(self, *args: Any) -> None: ...
+
+    class ResponsesRequest:
+        def to_sampling_params(self, *args: Any) -> None: ...
+
+    def replaced() -> list[Any]:
+        return [
+            SamplingParams._validate_structured_outputs,
+            StructuredOutputManager.accept_tokens,
+            ChatCompletionRequest.to_sampling_params,
+            ResponsesRequest.to_sampling_params,
+        ]
+
     registered: dict[str, str] = {}
     modules = {
         "vllm": SimpleNamespace(__version__="0.32.0"),
+        "vllm.entrypoints.openai.chat_completion.protocol": SimpleNamespace(
+            ChatCompletionRequest=ChatCompletionRequest
+        ),
+        "vllm.entrypoints.openai.responses.protocol": SimpleNamespace(ResponsesRequest=ResponsesRequest),
         "vllm.exceptions": SimpleNamespace(VLLMValidationError=RefusedError),
         "vllm.sampling_params": SimpleNamespace(SamplingParams=SamplingParams),
         "vllm.v1.structured_output": SimpleNamespace(StructuredOutputManager=StructuredOutputManager),
@@ -256,11 +357,11 @@ def test_vllm_may_call_the_entry_point_again_and_again(monkeypatch: pytest.Monke
     }
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)
-    before = SamplingParams._validate_structured_outputs, StructuredOutputManager.accept_tokens
+    before = replaced()
     vllm_plugin.register()
-    first = SamplingParams._validate_structured_outputs, StructuredOutputManager.accept_tokens
+    first = replaced()
     vllm_plugin.register()
-    assert first == (SamplingParams._validate_structured_outputs, StructuredOutputManager.accept_tokens)
+    assert first == replaced()
     assert not set(first) & set(before)
     assert registered == {ARCHITECTURE: "constrain.engine.vllm_model:ConstrainedDiffusionGemma"}
 

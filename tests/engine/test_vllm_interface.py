@@ -27,6 +27,8 @@ def _roots() -> Iterator[Path]:
 
 ROOTS = [*_roots()]
 MODEL = "model_executor/models/diffusion_gemma.py"
+CHAT = "entrypoints/openai/chat_completion/protocol.py"
+RESPONSES = "entrypoints/openai/responses/protocol.py"
 
 
 def defined(root: Path, file: str, *names: str) -> ast.AST:
@@ -114,6 +116,10 @@ def test_the_temperature_is_asked_for_as_the_sampler_does() -> None:
         ("v1/core/sched/output.py", "NewRequestData", "req_id prompt_len prefill_token_ids sampling_params"),
         ("config/model.py", "ModelConfig", "is_diffusion architectures max_model_len seed get_vocab_size"),
         ("config/model.py", "ModelConfig", "try_get_generation_config"),
+        (CHAT, "ChatCompletionRequest", "tools tool_choice response_format to_sampling_params"),
+        (CHAT, "ChatCompletionNamedToolChoiceParam", "function type"),
+        (CHAT, "ChatCompletionNamedFunction", "name"),
+        (RESPONSES, "ResponsesRequest", "tools tool_choice to_sampling_params"),
     ],
 )
 def test_objects_have_what_is_read_and_written(file: str, name: str, needed: str) -> None:
@@ -154,6 +160,28 @@ def test_what_is_wrong_with_a_request_is_told_by_parameter() -> None:
         error = defined(root, "exceptions.py", "VLLMValidationError", "__init__")
         assert isinstance(error, ast.FunctionDef)
         assert "parameter" in {each.arg for each in error.args.kwonlyargs}, root
+
+
+def test_requests_become_parameters_with_all_that_their_tools_state() -> None:
+    for root in ROOTS:
+        for file, name in (CHAT, "ChatCompletionRequest"), (RESPONSES, "ResponsesRequest"):
+            made = defined(root, file, name, "to_sampling_params")
+            (call,) = calls(made, "SamplingParams.from_optional")
+            given = {each.arg: ast.unparse(each.value) for each in call.keywords}
+            assert given["structured_outputs"] == "self.extract_structured_outputs()", root
+
+
+def test_what_states_a_forced_call_clears_the_format_of_the_reply() -> None:
+    places = (
+        ("parser/abstract_parser.py", "DelegatingParser", "_apply_structural_tag"),
+        ("tool_parsers/abstract_tool_parser.py", "ToolParser", "adjust_request"),
+    )
+    for root in ROOTS:
+        for file, *names in places:
+            body = ast.unparse(defined(root, file, *names))
+            assert body.count("request.structured_outputs = ") == body.count("request.response_format = None") == 1, (
+                root
+            )
 
 
 def test_parameters_are_checked_before_they_are_copied_for_the_engine() -> None:

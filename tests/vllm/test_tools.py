@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
@@ -39,3 +40,23 @@ def test_parameters_that_are_no_schema(tags: Server) -> None:
     function = TOOLS[0]["function"] | {"parameters": {"type": "object", "properties": {"a": {"type": "strnig"}}}}
     with pytest.raises(openai.BadRequestError, match="/properties/a/type"):
         chat(tags.client, "Hello", tools=[{"type": "function", "function": function}], tool_choice="required")
+
+
+@pytest.fixture(scope="module")
+def native(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Whose tool parser reads the model's own notation, and states no forced call."""
+    with serving(checkpoint, tmp_path_factory.mktemp("native") / "log", tool_parser="gemma4") as started:
+        yield started
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "in pieces"])
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [("required", "required"), ({"type": "function", "function": {"name": "greet"}}, "greet")],
+    ids=["some tool", "the named tool"],
+)
+def test_a_forced_call_that_vllm_does_not_state(native: Server, choice: Any, told: str, stream: bool) -> None:
+    """In a stream that has begun, vLLM's error is an event, which the client raises as an error of no status."""
+    with pytest.raises(openai.APIError if stream else openai.BadRequestError, match=f"tool_choice '{told}' is not"):
+        chat(native.client, "Hello", stream=stream, tools=TOOLS, tool_choice=choice)
+    assert chat(native.client, "Hello", stream=stream, tools=TOOLS, tool_choice="auto").tokens
