@@ -1,7 +1,7 @@
 """One call of transformers' `generate` under constraints: its passes, in place of `_denoising_step`.
 
-A pass is that of `refine`: a joint draw of the posterior, the entropy bound and the stop rule on the constrained
-entropy, self-conditioning on the shaped logits, and the most probable valid canvas as the draft and, in the end, the
+A pass is that of `refine`: a joint draw of the posterior, the entropy bound on its doubt, the stop rule of constrained
+decoding, self-conditioning on the shaped logits, and the most probable valid canvas as the draft and, in the end, the
 output. Random numbers come from torch's own generator, in the same order: the same seed gives the same tokens.
 """
 

@@ -20,6 +20,7 @@ from constrain.engine.model import Model
 from constrain.engine.result import Result
 from constrain.engine.rows import Row
 from constrain.engine.seams import Constraints, Denoiser
+from constrain.engine.stopping import LIKELY
 from constrain.puzzle import Puzzle
 from constrain.spec import Spec
 from constrain.specs import Choice, JsonSchema, PythonType
@@ -143,10 +144,10 @@ def answers(
 
 def applies(mode: Mode, model: Model, spec: Spec) -> bool:
     """Whether the mode means anything here: only JSON has white space, only a regular spec takes a header. Models of
-    masked diffusion know no noise, and what they accept, they choose and doubt in one.
+    masked diffusion know no noise, what they accept they choose and doubt in one, and no row stops as it is likely.
     """
     usual = mode.noise == "vocabulary" and mode.entropy == ("raw" if mode.draw == "raw" else "both")
-    if model.family.masked is not None and not usual:
+    if model.family.masked is not None and not (usual and mode.likely == LIKELY):
         return False
     if mode.whitespace is not None:
         return isinstance(spec, JsonSchema)

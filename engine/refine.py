@@ -6,7 +6,7 @@ There is one loop for all model families and all constraints. What varies stands
 
 In every pass one joint sample of the posterior is drawn and a subset of it accepted by the entropy bound of Ben-Hamu
 et al., *Accelerated Sampling from Masked Diffusion Models via Entropy Bounded Unmasking* (arXiv 2505.24857): the
-positions of lowest entropy, as long as they are nearly independent. A subset of a valid canvas can always be completed
+positions of least doubt, as long as they are nearly independent. A subset of a valid canvas can always be completed
 to a valid canvas, so accepting needs no second check.
 """
 

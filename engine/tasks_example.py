@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-__all__ = ["SPLITS", "Example", "Split", "object_schema"]
+__all__ = ["COUNT", "DATE", "SPLITS", "TEXT", "Example", "Split", "object_schema"]
+
+TEXT: dict[str, Any] = {"type": "string"}
+COUNT: dict[str, Any] = {"type": "integer"}
+DATE: dict[str, Any] = {**TEXT, "format": "date"}
 
 Split = Literal["train", "values", "patterns", "names"]
 SPLITS: tuple[Split, ...] = ("train", "values", "patterns", "names")

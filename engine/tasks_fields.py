@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
+from constrain.engine.tasks_example import COUNT, DATE, TEXT
 from constrain.engine.tasks_records import chosen
 from constrain.engine.tasks_words import Values, invented
 
@@ -89,33 +90,32 @@ _TYPES = {"text": 7, "plain": 2, "integer": 4, "amount": 2, "date": 1, "bool": 1
 
 def _value(values: Values) -> tuple[dict[str, Any], Any, str]:
     rng = values.rng
-    text = {"type": "string"}
     match rng.choices(list(_TYPES), list(_TYPES.values()))[0]:
         case "plain":
             value = values.plain()
-            return text, value, value
+            return TEXT, value, value
         case "integer":
             number = values.integer(0, rng.choice((9, 99, 999, 9_999)))
-            return {"type": "integer"}, number, str(number)
+            return COUNT, number, str(number)
         case "amount":
             amount = values.amount()
             return {"type": "number"}, amount, str(amount)
         case "date":
             value = values.date()
-            return text | {"format": "date"}, value, value
+            return DATE, value, value
         case "bool":
             truth = rng.random() < 0.5
             return {"type": "boolean"}, truth, rng.choice((("no", "false"), ("yes", "true"))[truth])
         case "code":
             value = values.code()
-            return text, value, value
+            return TEXT, value, value
         case "enum":
             options = [*{values.plain(): None, values.plain(): None, values.plain(): None}]
             value = rng.choice(options)
             return {"enum": sorted(options)}, value, value
         case _:
             value = rng.choice((values.name, values.city, values.item, values.title, values.vendor, values.first))()
-            return text, value, value
+            return TEXT, value, value
 
 
 def ad_hoc(values: Values, split: str, count: int) -> list[Field]:

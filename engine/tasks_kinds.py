@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from constrain.engine import tasks_phrases, tasks_unseen_phrases
+from constrain.engine.tasks_example import COUNT, DATE, TEXT
 from constrain.engine.tasks_records import Kind
 from constrain.engine.tasks_words import Values
 
@@ -14,8 +15,6 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 RELATIONS = ("friend", "family", "colleague", "client")
 SIZES = ("small", "medium", "large")
 SEATS = ("economy", "business")
-_TEXT: dict[str, Any] = {"type": "string"}
-_COUNT: dict[str, Any] = {"type": "integer"}
 
 
 def _contact(values: Values) -> dict[str, Any]:
@@ -46,7 +45,7 @@ def _trip(values: Values) -> dict[str, Any]:
 
 _CONTACT = Kind(
     name="contact",
-    fields={"name": _TEXT, "age": _COUNT, "city": _TEXT, "relation": {"enum": list(RELATIONS)}},
+    fields={"name": TEXT, "age": COUNT, "city": TEXT, "relation": {"enum": list(RELATIONS)}},
     optional=("relation",),
     draw=_contact,
     seen=tasks_phrases.CONTACT,
@@ -55,7 +54,7 @@ _CONTACT = Kind(
 
 _ORDER = Kind(
     name="order",
-    fields={"item": _TEXT, "quantity": _COUNT, "size": {"enum": list(SIZES)}, "customer": _TEXT},
+    fields={"item": TEXT, "quantity": COUNT, "size": {"enum": list(SIZES)}, "customer": TEXT},
     optional=("customer",),
     draw=_order,
     seen=tasks_phrases.ORDER,
@@ -65,10 +64,10 @@ _ORDER = Kind(
 _EVENT = Kind(
     name="event",
     fields={
-        "title": _TEXT,
+        "title": TEXT,
         "day": {"enum": list(DAYS)},
         "hour": {"type": "integer", "minimum": 0, "maximum": 23},
-        "place": _TEXT,
+        "place": TEXT,
     },
     optional=("place",),
     draw=_event,
@@ -79,10 +78,10 @@ _EVENT = Kind(
 _INVOICE = Kind(
     name="invoice",
     fields={
-        "vendor": _TEXT,
+        "vendor": TEXT,
         "amount": {"type": "number"},
-        "due": {"type": "string", "format": "date"},
-        "number": _TEXT,
+        "due": DATE,
+        "number": TEXT,
     },
     optional=("number",),
     draw=_invoice,
@@ -93,10 +92,10 @@ _INVOICE = Kind(
 _TRIP = Kind(
     name="trip",
     fields={
-        "traveler": _TEXT,
-        "origin": _TEXT,
-        "destination": _TEXT,
-        "date": {"type": "string", "format": "date"},
+        "traveler": TEXT,
+        "origin": TEXT,
+        "destination": TEXT,
+        "date": DATE,
         "seat": {"enum": list(SEATS)},
     },
     optional=("traveler", "seat"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from constrain.engine.tasks_example import object_schema
+from constrain.engine.tasks_example import COUNT, TEXT, object_schema
 from constrain.engine.tasks_kinds import DAYS
 from constrain.engine.tasks_records import chosen, worn
 from constrain.engine.tasks_words import Values
@@ -13,8 +13,6 @@ from constrain.engine.tasks_words import Values
 __all__ = ["nested"]
 
 ROLES = ("host", "speaker", "guest")
-_TEXT: dict[str, Any] = {"type": "string"}
-_COUNT: dict[str, Any] = {"type": "integer"}
 
 
 def _array(item: dict[str, Any]) -> dict[str, Any]:
@@ -22,16 +20,16 @@ def _array(item: dict[str, Any]) -> dict[str, Any]:
 
 
 _BASKET = object_schema(
-    {"customer": _TEXT, "lines": _array(object_schema({"item": _TEXT, "quantity": _COUNT})), "city": _TEXT}, ("city",)
+    {"customer": TEXT, "lines": _array(object_schema({"item": TEXT, "quantity": COUNT})), "city": TEXT}, ("city",)
 )
 _MEETING = object_schema(
     {
-        "title": _TEXT,
+        "title": TEXT,
         "day": {"enum": list(DAYS)},
-        "people": _array(object_schema({"name": _TEXT, "role": {"enum": list(ROLES)}})),
+        "people": _array(object_schema({"name": TEXT, "role": {"enum": list(ROLES)}})),
     }
 )
-_PERSON = object_schema({"name": _TEXT, "home": object_schema({"street": _TEXT, "number": _COUNT, "city": _TEXT})})
+_PERSON = object_schema({"name": TEXT, "home": object_schema({"street": TEXT, "number": COUNT, "city": TEXT})})
 
 _BASKET_LEADS = (
     "{customer} [wants|ordered|needs|bought|takes|gets] {lines}",

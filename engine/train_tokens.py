@@ -33,7 +33,7 @@ CHAT_TEMPLATE = (
     "{% endfor %}"
     "{% if add_generation_prompt %}<|turn>model\n{% endif %}"
 )
-_OFTEN = 60
+_OFTEN = 60  # words of patterns stand in so many of 16,000 examples, invented ones do not
 _BETWEEN = re.compile(r'"?[\]}]*(?:, )?[\[{]*(?:"[a-z_]+": [\[{]*)+"?')
 _WORDS = r"\p{L}+|\p{N}|[.](?=[\p{N}.\n])|\n|[^\p{L}\p{N}\n]+"
 """Runs of letters, single digits, the dots and line ends of a grid one by one, and runs of anything else."""

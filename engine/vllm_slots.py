@@ -3,7 +3,7 @@
 vLLM decodes requests that come and go, each in a slot of its own: in every pass, some slots refine their canvas and
 others emit the one that they have settled on. A slot here is a row of the project's own loop, with its automaton's
 state between canvases; a pass joins the canvases of all rows that take part in it, and is then one of `refine`: a joint
-draw, the most probable valid canvas, constrained entropies, the stop rule, and shaped logits.
+draw, the most probable valid canvas, its doubt, the stop rule, and shaped logits.
 
 A worker cannot tell a client what is wrong. Where a request cannot go on (its budget is too small for any text, or no
 canvas was found that passes a check on the text), its canvas is filled with its *refusal*, a token that no constraint

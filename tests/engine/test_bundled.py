@@ -118,9 +118,9 @@ def test_flagship_prompts_are_extracted_without_any_constraint(model: Any, token
     ]
 
 
-@pytest.mark.parametrize(("task", "least"), [("extract", 30), ("nested", 24), ("classify", 24), ("sudoku4", 20)])
+@pytest.mark.parametrize(("task", "least"), [("extract", 34), ("nested", 28), ("classify", 30), ("sudoku4", 36)])
 def test_unseen_values_are_right_without_any_constraint(model: Any, tokenizer: Any, task: str, least: int) -> None:
-    """Far below what `constrain eval` finds, for other seeds and other machines."""
+    """Some below what was found, for machines that round otherwise."""
     sample = examples(task, "values", 40, seed=3)
     texts = generate(model, tokenizer, [example.prompt for example in sample], passes=16)
     assert sum(text == example.answer for text, example in zip(texts, sample, strict=True)) >= least
