@@ -3,6 +3,9 @@
 A causal encoder reads the prompt and every closed canvas into a key-value cache; a bidirectional decoder reads the
 cache and refines the canvas behind it, conditioned on its previous logits. Tensors, dtypes and the order of random
 draws are those of transformers' own `generate`, so that the same seed gives the same tokens.
+
+Where the generation config asks for a static cache, the decoder's passes are compiled as they are there, unless it says
+`disable_compile`. The encoder, which reads once per canvas, is not.
 """
 
 from __future__ import annotations
@@ -16,7 +19,9 @@ from torch.nn.functional import pad
 from transformers import DynamicCache
 
 from constrain.engine.masked_head import Mask, MaskedHead
+from constrain.engine.static_cache import borrowed, reserve, within
 from constrain.engine.stopping import StopRule
+from constrain.errors import UnsupportedError
 from constrain.kernels.accept import accept
 
 __all__ = ["CHANNEL", "DiffusionGemma", "Settings"]
@@ -40,10 +45,21 @@ class Settings:
     confidence: float
     end_of_turn: tuple[int, ...]
     pad: int | None
+    static: bool = False
+    """Whether the cache is static."""
+    compiled: bool = False
+    """Whether the passes of the decoder are compiled."""
 
     @classmethod
     def of(cls, network: Any) -> Settings:
+        """Raises `UnsupportedError` for a cache that is neither dynamic nor static."""
         config = network.generation_config
+        cache = config.cache_implementation or "dynamic"
+        if cache not in ("dynamic", "static"):
+            raise UnsupportedError(
+                f"the generation config asks for a cache that is {cache!r}",
+                hint='set network.generation_config.cache_implementation to "static", or None',
+            )
         merged = dict(config._get_default_generation_params())  # not public, but the only place where they are written
         merged |= {name: value for name in merged if (value := getattr(config, name)) is not None}
         ends = config.eos_token_id
@@ -58,6 +74,8 @@ class Settings:
             confidence=merged["confidence_threshold"],
             end_of_turn=() if ends is None else (ends,) if isinstance(ends, int) else tuple(ends),
             pad=config.pad_token_id,
+            static=cache == "static",
+            compiled=cache == "static" and not config.disable_compile,
         )
 
     def stop_rule(self, *, certain: float | None = None, likely: float | None = None) -> StopRule:
@@ -76,7 +94,11 @@ class DiffusionGemma:
         self.vocab_size: int = network.config.text_config.vocab_size
         self.rows, self.device = len(input_ids), input_ids.device
         self._seen = attention_mask.bool()
-        self._cache = DynamicCache(config=network.config.get_text_config(decoder=True))
+        self._cache: Any = (
+            borrowed(self, network, self.rows)
+            if settings.static
+            else DynamicCache(config=network.config.get_text_config(decoder=True))
+        )
         self._ends = torch.tensor(settings.end_of_turn, dtype=torch.int64, device=self.device)
         self._encode(input_ids)
 
@@ -86,12 +108,20 @@ class DiffusionGemma:
 
     def __call__(self, canvas: Tensor, belief: Tensor | None, step: int, steps: int) -> Tensor:
         """float32 `[B, L, V]`; the temperature falls linearly from `t_max`, towards `t_min`."""
-        logits: Tensor = self.network(**self._inputs(canvas, belief)).logits
-        return logits.div_(self._temperature(step, steps))
+        inputs, temperature = self._inputs(canvas, belief), self._temperature(step, steps)
+        if not self.settings.compiled:
+            logits: Tensor = self.network(**inputs).logits
+            return logits.div_(temperature)
+        torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        fixed: Tensor = _compiled(self.network)(**inputs).logits
+        return fixed / temperature  # not in place: the next pass writes to a CUDA graph's own memory, and reads these
 
     def masked(self, mask: Mask) -> MaskedHead | None:
-        """The same passes, on this canvas, with no more than `mask` of the logits; None if the network is not open."""
-        fits = MaskedHead.fits(self.network)
+        """The same passes, on this canvas, with no more than `mask` of the logits; None if the network is not open.
+
+        None, too, where passes are compiled: that is the whole network, its head included.
+        """
+        fits = not self.settings.compiled and MaskedHead.fits(self.network)
         return MaskedHead(self.network, mask, self._inputs, self._temperature) if fits else None
 
     def _inputs(self, canvas: Tensor, belief: Tensor | None) -> dict[str, Any]:
@@ -133,6 +163,8 @@ class DiffusionGemma:
         model, config = self.network.model, self.network.config
         end = self._seen.shape[1]
         positions = self._range(end - ids.shape[1], end)
+        if self.settings.static:
+            reserve(self._cache, end - ids.shape[1], end + self.length)  # some stay free: no pass goes without a mask
         masks = model.encoder.create_masks_for_generate(
             config=config,
             inputs_embeds=self._embeddings_like(ids.shape[1]),
@@ -142,12 +174,20 @@ class DiffusionGemma:
         )
         model.encoder(input_ids=ids, attention_mask=masks, past_key_values=self._cache, position_ids=positions)
         self._positions = self._range(end, end + self.length)
-        self._decoder_masks = model.decoder.create_diffusion_decoder_attention_mask(
-            config=config,
+        self._decoder_masks = self._masks(self._seen)
+        if self.settings.static:
+            near = self._masks(within(config.text_config.sliding_window, self._seen))
+            self._decoder_masks = near | {"full_attention": self._decoder_masks["full_attention"]}
+
+    def _masks(self, seen: Tensor) -> dict[str, Tensor | None]:
+        """What the decoder may attend to, by kind of layer: the canvas, and before it what is `seen`."""
+        masks: dict[str, Tensor | None] = self.network.model.decoder.create_diffusion_decoder_attention_mask(
+            config=self.network.config,
             inputs_embeds=self._embeddings_like(self.length),
             past_key_values=self._cache,
-            decoder_attention_mask=pad(self._seen, (0, self.length), value=True),
+            decoder_attention_mask=pad(seen, (0, self.length), value=True),
         )
+        return masks
 
     def _range(self, begin: int, end: int) -> Tensor:
         return torch.arange(begin, end, dtype=torch.int32, device=self.device)[None]
@@ -155,3 +195,10 @@ class DiffusionGemma:
     def _embeddings_like(self, length: int) -> Tensor:
         """What the mask builders read a batch's shape, dtype and device from."""
         return torch.empty((self.rows, length, 0), dtype=self.network.dtype, device=self.device)
+
+
+def _compiled(network: Any) -> Any:
+    """The forward of `network` as its `generate` compiles and keeps it."""
+    if not hasattr(network, "_compiled_decoder_forward"):
+        network._compiled_decoder_forward = torch.compile(network.forward, mode="reduce-overhead", fullgraph=True)
+    return network._compiled_decoder_forward

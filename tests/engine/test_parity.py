@@ -17,6 +17,9 @@ from tests.models import tiny_model
 VOCAB = 64
 CANVAS = 12
 
+each_cache = pytest.mark.parametrize("cache", ["dynamic", "static"])
+"""The cache of both, uncompiled; `test_static_cache` has what is compiled."""
+
 
 def prompts(lengths: tuple[int, ...] = (9, 4, 6), seed: int = 5) -> tuple[Tensor, Tensor]:
     """Random prompts of these lengths, padded on the left, and their attention mask."""
@@ -39,10 +42,16 @@ def ours(model: Any, ids: Tensor, mask: Tensor, *, seed: int, tokens: int, passe
     return last
 
 
-def assert_same(model: Any, *, seed: int, tokens: int, passes: int) -> Draft:
+def assert_same(
+    model: Any, *, seed: int, tokens: int, passes: int, cache: str = "dynamic", theirs_has: str | None = None
+) -> Draft:
+    """Ours with this cache, and transformers' own with the same, unless it has another."""
     ids, mask = prompts()
+    model.generation_config.cache_implementation = cache
+    model.generation_config.disable_compile = True
+    limits = {"max_new_tokens": tokens, "max_denoising_steps": passes}
     torch.manual_seed(seed)
-    theirs = model.generate(ids, attention_mask=mask, max_new_tokens=tokens, max_denoising_steps=passes)
+    theirs = model.generate(ids, attention_mask=mask, cache_implementation=theirs_has or cache, **limits)
     draft = ours(model, ids, mask, seed=seed, tokens=tokens, passes=passes)
     written = theirs.sequences[:, ids.shape[1] :]
     assert torch.equal(draft.tokens, written)
@@ -62,60 +71,70 @@ def settling(**options: Any) -> Any:
     return tiny(**{"sharpness": 30.0, "confidence_threshold": 10.0, "sampler_config": accept_all} | options)
 
 
+@each_cache
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("passes", [1, 2, 7])
-def test_a_left_padded_batch_over_three_canvases(seed: int, passes: int) -> None:
+def test_a_left_padded_batch_over_three_canvases(seed: int, passes: int, cache: str) -> None:
     model = tiny(seed=seed)
-    draft = assert_same(model, seed=seed, tokens=3 * CANVAS - 1, passes=passes)
+    draft = assert_same(model, seed=seed, tokens=3 * CANVAS - 1, passes=passes, cache=cache)
     assert draft.reasons == ("budget",) * 3
     assert draft.passes == (3 * passes,) * 3
 
 
+@each_cache
 @pytest.mark.parametrize("seed", range(4))
-def test_rows_that_end_in_different_canvases(seed: int) -> None:
-    draft = assert_same(tiny(eos_token_id=[3, 9]), seed=seed, tokens=6 * CANVAS, passes=3)
+def test_rows_that_end_in_different_canvases(seed: int, cache: str) -> None:
+    draft = assert_same(tiny(eos_token_id=[3, 9]), seed=seed, tokens=6 * CANVAS, passes=3, cache=cache)
     assert len(set(draft.canvases)) > 1
 
 
+@each_cache
 @pytest.mark.parametrize("seed", range(4))
-def test_rows_that_stop_at_different_passes(seed: int) -> None:
-    draft = assert_same(settling(), seed=seed, tokens=2 * CANVAS, passes=30)
+def test_rows_that_stop_at_different_passes(seed: int, cache: str) -> None:
+    draft = assert_same(settling(), seed=seed, tokens=2 * CANVAS, passes=30, cache=cache)
     assert draft.reasons == ("stable",) * 3
     assert len(set(draft.passes)) == 3
 
 
+@each_cache
 @pytest.mark.parametrize("seed", range(3))
-def test_rows_that_end_and_stop_at_different_times(seed: int) -> None:
-    draft = assert_same(settling(eos_token_id=10), seed=seed, tokens=4 * CANVAS, passes=8)
+def test_rows_that_end_and_stop_at_different_times(seed: int, cache: str) -> None:
+    draft = assert_same(settling(eos_token_id=10), seed=seed, tokens=4 * CANVAS, passes=8, cache=cache)
     assert len(set(draft.canvases)) > 1
     assert len(set(draft.passes)) > 1
     assert "stable" in draft.reasons
 
 
+@each_cache
 @pytest.mark.parametrize(("stability", "confidence"), [(0, 3.3), (2, 10.0)])
-def test_other_stop_thresholds(stability: int, confidence: float) -> None:
+def test_other_stop_thresholds(stability: int, confidence: float, cache: str) -> None:
     model = tiny(
         sharpness=3.0 if stability == 0 else 30.0,
         stability_threshold=stability,
         confidence_threshold=confidence,
     )
-    draft = assert_same(model, seed=0, tokens=2 * CANVAS, passes=25)
+    draft = assert_same(model, seed=0, tokens=2 * CANVAS, passes=25, cache=cache)
     assert "stable" in draft.reasons
 
 
-def test_without_a_pad_token_nothing_is_replaced() -> None:
-    assert_same(tiny(pad_token_id=None, eos_token_id=[3, 9]), seed=0, tokens=3 * CANVAS, passes=3)
+@each_cache
+def test_without_a_pad_token_nothing_is_replaced(cache: str) -> None:
+    assert_same(tiny(pad_token_id=None, eos_token_id=[3, 9]), seed=0, tokens=3 * CANVAS, passes=3, cache=cache)
 
 
-def test_a_window_shorter_than_the_prompt() -> None:
-    assert_same(tiny(sliding_window=5), seed=1, tokens=3 * CANVAS, passes=3)
+@each_cache
+@pytest.mark.parametrize("window", [5, 9, 20, 32])
+def test_a_window_shorter_than_the_text(window: int, cache: str) -> None:
+    assert_same(tiny(sliding_window=window), seed=1, tokens=3 * CANVAS, passes=3, cache=cache, theirs_has="dynamic")
 
 
-def test_a_model_in_bfloat16() -> None:
-    draft = assert_same(settling().to(torch.bfloat16), seed=0, tokens=2 * CANVAS, passes=12)
+@each_cache
+def test_a_model_in_bfloat16(cache: str) -> None:
+    draft = assert_same(settling().to(torch.bfloat16), seed=0, tokens=2 * CANVAS, passes=12, cache=cache)
     assert len(set(draft.passes)) > 1
 
 
-def test_other_temperatures_and_bounds() -> None:
+@each_cache
+def test_other_temperatures_and_bounds(cache: str) -> None:
     model = tiny(t_min=0.1, t_max=1.7, sampler_config=EntropyBoundSamplerConfig(3.0))
-    assert_same(model, seed=2, tokens=2 * CANVAS, passes=5)
+    assert_same(model, seed=2, tokens=2 * CANVAS, passes=5, cache=cache)
