@@ -97,7 +97,7 @@ class Assembly:
         start, end = builder.state(), builder.end()
         for block in blocks:
             builder.insert(block, [start], [end])
-        return builder.block(start)
+        return builder.block()
 
     def options(
         self, options: Sequence[tuple[Location, int]], location: Location, depth: int
@@ -151,7 +151,7 @@ class Assembly:
             if found is not None:
                 block, targets = found
                 builder.insert(block, begins, [behind[target][0] for target in targets])
-        return builder.block(start)
+        return builder.block()
 
     def _object(self, members: Members, location: Location, depth: int) -> Block:
         return _ObjectBuilder(self, members, location, depth).block()
@@ -186,6 +186,7 @@ class _ObjectBuilder:
         self.prefix = [b""]
         for name in members.names:
             self._enter(name)
+        self.start = self.builder.state()
         self.end = self.builder.end()
         self.waiting: list[Callable[[], None]] = []
         self.begun: dict[tuple[int, int], int] = {}
@@ -209,9 +210,8 @@ class _ObjectBuilder:
         self.ending[node] = name
 
     def block(self) -> Block:
-        start = self.builder.state()
         opened, gates = self.builder.spaced()
-        self.builder.edge(start, b"{", opened)
+        self.builder.edge(self.start, b"{", opened)
         name = self._begin(0, 0)
         for gate in gates:
             self._link(gate, ord('"'), name)
@@ -219,7 +219,7 @@ class _ObjectBuilder:
                 self.builder.edge(gate, b"}", self.end)
         while self.waiting:
             self.waiting.pop()()
-        return self.builder.block(start)
+        return self.builder.block()
 
     def _link(self, source: int, byte: int, target: Target | None) -> None:
         if isinstance(target, int):

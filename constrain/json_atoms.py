@@ -136,7 +136,7 @@ def of_kind(kind: str, formula: Formula) -> Formula:
         if not isinstance(formula.atom, IsKind):
             return formula
         return TRUE if (formula.atom.kind == kind) == formula.positive else FALSE
-    inner = (all_of if formula.kind == "all" else any_of)([of_kind(kind, part) for part in formula.parts])
+    inner = (all_of if formula.kind == "all" else any_of)(of_kind(kind, part) for part in formula.parts)
     return _listed(inner) if inner.kind == formula.kind else inner
 
 

@@ -89,8 +89,8 @@ class Builder:
         number = self.copy(block, targets)
         self.entries += ((source, number, 0) for source in sources)
 
-    def block(self, start: int) -> Block:
-        """The joined table. Rows of shared states are put together; they have no byte in common."""
+    def block(self) -> Block:
+        """The joined table, started in own state 0. Rows of shared states are put together: they share no byte."""
         bases, total = [], len(self.edges)
         for block, _ in self.copies:
             bases.append(total)
@@ -102,23 +102,27 @@ class Builder:
                 given=total,
                 hint="shorten bounds, close objects by additionalProperties, or lower max_depth",
             )
-        own = np.full((len(self.edges), 256), -1, np.int32)
-        rows = [(source, byte, target) for source, row in enumerate(self.edges) for byte, target in row.items()]
-        rows += [(source, byte, bases[number] + state) for source, byte, number, state in self.into]
-        if rows:
-            source, byte, target = np.array(rows, np.int32).T
-            own[source, byte] = target
+        edges = [(source, byte, target) for source, row in enumerate(self.edges) for byte, target in row.items()]
+        edges += [(source, byte, bases[number] + state) for source, byte, number, state in self.into]
+        used = sorted({byte for _, byte, _ in edges})
+        column = np.zeros(256, np.int64)  # of a byte in `own`; the first is that of bytes that no own state reads
+        column[used] = np.arange(1, len(used) + 1)
+        own = np.full((len(self.edges), len(used) + 1), -1, np.int32)
+        if edges:
+            source, byte, target = np.array(edges, np.int32).T
+            own[source, column[byte]] = target
         classes = {id(block.byte_class): block.byte_class for block, _ in self.copies}
-        layers = np.vstack([distinct_columns(own)[1], *classes.values()])
+        layers = np.vstack([distinct_columns(own)[1][column], *classes.values()])
         first, byte_class = distinct_columns(layers)
         table = np.empty((total, len(first)), np.int32)
-        table[: len(own)] = own[:, first]
+        table[: len(own)] = own[:, column[first]]
         exits = np.full(total, -1, np.int32)
         exits[: len(own)] = self.exits
         shared: list[tuple[NDArray[np.int64], Ints]] = []
         for (block, targets), base in zip(self.copies, bases, strict=True):
-            part = block.table[:, block.byte_class[first]]
-            table[base : base + block.states] = np.where(part >= 0, part + base, -1)
+            moved = np.where(block.table >= 0, block.table + np.int32(base), np.int32(-1))
+            part = table[base : base + block.states]
+            np.take(moved, block.byte_class[first], axis=1, out=part, mode="clip")  # other modes make a copy first
             leaving = np.flatnonzero(block.exits >= 0)
             shared.append((leaving + base, np.array(targets, np.int32)[block.exits[leaving]]))
         for source, number, state in self.entries:
@@ -130,11 +134,6 @@ class Builder:
             leaving, target = leaving[target >= 0], target[target >= 0]
             table[leaving] = np.where(table[leaving] >= 0, table[leaving], table[target])
             exits[leaving] = exits[target]
-        order = np.arange(total)
-        if start:
-            order[[0, start]] = [start, 0]
-            table = np.append(order, -1).astype(np.int32)[table[order]]
-            exits = exits[order]
         return Block(table, byte_class, exits)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from constrain.errors import LimitError
@@ -94,14 +95,25 @@ def depths_of(graph: Graph) -> list[tuple[int, int]]:
 
 def size_of(graph: Graph, depth: int, free: int) -> int:
     """About how many states the automaton has, with recursion `depth` and free values `free` deep."""
-    return _Size(graph, depth, free).of(graph.root, depth)
+    around, values = _around_free(graph, depth)
+    size: int = around + values * (102 * 2**free - 63)
+    return size
+
+
+@lru_cache(maxsize=4)
+def _around_free(graph: Graph, depth: int) -> tuple[int, int]:
+    """The states outside of free values, and how many of these there are."""
+    around = _Size(graph, depth, 0).of(graph.root, depth)
+    return around, _Size(graph, depth, 1).of(graph.root, depth) - around if graph.free else 0
 
 
 class _Size:
+    """Sizes where a free value has `free` states."""
+
     def __init__(self, graph: Graph, depth: int, free: int) -> None:
         self.graph = graph
         self.depth = depth
-        self.free: int = 102 * 2**free - 63
+        self.free = free
         self.known: dict[tuple[Location, int], int] = {}
 
     def of(self, root: Location, depth: int) -> int:

@@ -367,7 +367,12 @@ def _unlisted(names: frozenset[str]) -> Automaton:
                 break
         else:
             accepting[state] = False
-    return Automaton.from_table(np.array(table, np.int32), byte_class, np.array(accepting), root)
+    same = list(range(len(table)))  # which state each is equivalent to: names often end alike
+    known: dict[tuple[bool, tuple[int, ...]], int] = {}
+    for state in (*range(_ALL.states), *range(len(table) - 1, _ALL.states - 1, -1)):  # what comes behind a state first
+        table[state] = [same[target] if target >= 0 else -1 for target in table[state]]
+        same[state] = known.setdefault((accepting[state], tuple(table[state])), state)
+    return Automaton.from_minimal_table(np.array(table, np.int32), byte_class, np.array(accepting), same[root])
 
 
 _ALL = compile_expression(canonical_string())

@@ -156,15 +156,16 @@ class Reader:
         yield from unevaluated(self, site, has)
 
     def _types(self, site: Site, has: Mapping[str, Any]) -> Iterator[Formula]:
-        whole = atom(Whole(fraction=site.draft != "4" and not self.plain_integers))
-        kinds = {
-            "boolean": atom(IsKind("false")) | atom(IsKind("true")),
-            "integer": atom(IsKind("number")) & whole,
-            **{kind: atom(IsKind(kind)) for kind in ("null", "number", "string", "array", "object")},
-        }
+        def of_type(name: str) -> Formula:
+            if name == "boolean":
+                return atom(IsKind("false")) | atom(IsKind("true"))
+            if name == "integer":
+                whole = Whole(fraction=site.draft != "4" and not self.plain_integers)
+                return atom(IsKind("number")) & atom(whole)
+            return atom(IsKind(name))
+
         if "type" in has:
-            named = [has["type"]] if isinstance(has["type"], str) else [*has["type"]]
-            yield any_of(kinds[name] for name in named)
+            yield any_of(map(of_type, [has["type"]] if isinstance(has["type"], str) else has["type"]))
         if "enum" in has:
             yield self.among(has["enum"])
         if "const" in has:

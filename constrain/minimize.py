@@ -53,7 +53,7 @@ def minimal(table: Table, byte_class: NDArray[np.uint8], accepting: Bools, start
     leaders = sequence[first[first < len(sequence)]]
     number = np.empty(blocks, np.int32)
     number[block[leaders]] = np.arange(len(leaders), dtype=np.int32)
-    table = np.append(number[block], np.int32(-1))[table[leaders]]
+    table = np.take(np.append(number[block], np.int32(-1)), np.take(table, leaders, axis=0))
     return *_with_distinct_columns(table, byte_class), accepting[leaders]
 
 
@@ -107,7 +107,7 @@ def _renumbered(sequence: Ints, table: Table) -> Table:
     """The rows in the order of `sequence`, and nothing of what is not in it."""
     number = np.full(len(table) + 1, -1, np.int32)
     number[sequence] = np.arange(len(sequence), dtype=np.int32)
-    return number[table[sequence]]
+    return np.take(number, np.take(table, sequence, axis=0))
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,6 @@ _BYTE_CLASS: Final = np.full(256, 14, np.uint8)
 _BYTE_CLASS[list(_SYMBOLS)] = [*range(14), 13]
 _DIGITS: Final = 3
 _UNITS: Final = tuple(10**n for n in range(_DIGITS + 1))
-_MOST: Final = tuple(unit - 1 for unit in _UNITS)
 
 
 class State(Protocol):
@@ -130,8 +129,8 @@ class Exponent:
         return Exponent(tuple(merged)) if merged else None
 
     def follow(self) -> tuple[bool, Row]:
-        plus = _Count.of([(), *[self.allowed] * _DIGITS])
-        minus = _Count.of([(), *[tuple((-high, -low) for low, high in self.allowed[::-1])] * _DIGITS])
+        mirrored = tuple((-high, -low) for low, high in self.allowed[::-1])
+        plus, minus = (_Count.of([(), *[allowed] * _DIGITS], 0) for allowed in (self.allowed, mirrored))
         return False, row(plus.follow()[1][:10] if plus else [None] * 10, minus=minus, plus=plus)
 
 
@@ -142,26 +141,15 @@ class _Count:
     left: tuple[Ranges, ...]
 
     @staticmethod
-    def of(left: Sequence[Ranges]) -> _Count | None:
-        clipped = tuple(
-            tuple([(max(low, 0), min(high, most)) for low, high in ranges if high >= 0 and low <= most])
-            for ranges, most in zip(left, _MOST, strict=False)
-        )
-        return _Count(clipped) if any(clipped) else None
+    def of(longer: Sequence[Ranges], digit: int) -> _Count | None:
+        """Behind a digit, where it and n more may denote the numbers in `longer[n]`."""
+        left = []
+        for ranges, unit in zip(longer, _UNITS, strict=False):
+            low, high = digit * unit, (digit + 1) * unit - 1
+            left.append(tuple([(max(a, low) - low, min(b, high) - low) for a, b in ranges if a <= high and b >= low]))
+        return _Count(tuple(left)) if any(left) else None
 
     def follow(self) -> tuple[bool, Row]:
         longer = self.left[1:]
-        digits = (
-            [
-                _Count.of(
-                    [
-                        tuple([(low - digit * unit, high - digit * unit) for low, high in ranges])
-                        for ranges, unit in zip(longer, _UNITS, strict=False)
-                    ]
-                )
-                for digit in range(10)
-            ]
-            if any(longer)
-            else [None] * 10
-        )
+        digits = [_Count.of(longer, digit) for digit in range(10)] if any(longer) else [None] * 10
         return bool(self.left[0]), row(digits)

@@ -138,10 +138,14 @@ class Whole:
                 if most is None or _length(least) <= _length(most):
                     following.setdefault(digit, []).append((least, most, label))
         room = None if self.room is None else max(self.room - 1, -1)
-        return [
-            Whole(frozenset(following.get(digit, ())), mantissa, room) if mantissa or digit in following else None
-            for digit, mantissa in enumerate(mantissas)
-        ]
+        made: dict[tuple[tuple[Part, ...], int], Whole | None] = {((), id(None)): None}  # most digits lead to one state
+        digits = []
+        for digit, mantissa in enumerate(mantissas):
+            key = tuple(following.get(digit, ())), id(mantissa)
+            if key not in made:
+                made[key] = Whole(frozenset(key[0]), mantissa, room)
+            digits.append(made[key])
+        return digits
 
 
 @dataclass(frozen=True, slots=True)

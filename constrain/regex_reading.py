@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from constrain.automaton import DEFAULT_MAX_STATES, Automaton, distinct_columns
 from constrain.codepoints import CodePoints
+from constrain.compressed_rows import group
 from constrain.errors import LimitError
-from constrain.expression import Expression, compile_expression, concat, literal, union
+from constrain.expression import ByteSet, Expression, compile_expression, concat, literal, union
+from constrain.graphs import closure
 from constrain.regex_goals import NOTHING, Goals, Place
 from constrain.regex_program import Program, partition
 
@@ -83,7 +85,9 @@ def spell(reading: Reading, accepting: NDArray[np.bool_], encode: Encode) -> Aut
     a block state only one for each way of going on from there: most see few classes, with few targets.
     """
     table = np.where(_useful(reading.table, accepting)[reading.table], reading.table, -1)
-    block = _block(reading.classes, encode)
+    leading = np.flatnonzero((table >= 0).any(axis=0))  # most patterns say of most characters that they do not match
+    table = table[:, leading]
+    block = _block(tuple(reading.classes[class_] for class_ in leading), encode)
     states = len(table)
     copies: list[NDArray[np.int64]] = []  # per block state: the copy that each state uses, or -1
     rows: list[NDArray[np.int64]] = []
@@ -122,18 +126,8 @@ def _over_budget(given: int) -> LimitError:
 
 def _useful(table: NDArray[np.int32], accepting: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The states from which an accepting one is reached."""
-    useful = accepting.copy()
-    order = np.argsort(table, axis=None, kind="stable")
-    source = order // table.shape[1]
-    offsets = np.searchsorted(table.ravel()[order], np.arange(len(table) + 1))
-    frontier = np.flatnonzero(useful)
-    while len(frontier):
-        begin, count = offsets[frontier], offsets[frontier + 1] - offsets[frontier]
-        index = np.repeat(begin - np.cumsum(count) + count, count) + np.arange(int(count.sum()))
-        reached = np.unique(source[index])
-        frontier = reached[~useful[reached]]
-        useful[frontier] = True
-    return useful
+    source = np.repeat(np.arange(len(table)), table.shape[1])
+    return closure(np.flatnonzero(accepting).tolist(), *group(table.ravel(), source, len(table)))
 
 
 def _distinct(rows: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
@@ -163,10 +157,17 @@ def _block(classes: tuple[CodePoints, ...], encode: Encode) -> _Block:
 
     Encodings are prefix codes: so from the end of a character there is one way on, the number, and it tells the class.
     """
+    spelled = [encode(points) for points in classes]
+    bytes_ = [each for each in spelled if isinstance(each, ByteSet)]
+    if len(bytes_) == len(spelled):
+        byte_class = np.zeros(256, np.uint8)
+        for index, each in enumerate(bytes_, 1):
+            byte_class[[byte for byte in range(256) if each.mask >> byte & 1]] = index
+        return _Block(byte_class, [list(range(-1, len(classes)))], [tuple(range(len(classes)))])
     width = 1 if len(classes) <= 256 else 2
     numbers = [index.to_bytes(width, "big") for index in range(len(classes))]
     automaton = compile_expression(
-        union(*(concat(encode(points), literal(number)) for points, number in zip(classes, numbers, strict=True)))
+        union(*(concat(each, literal(number)) for each, number in zip(spelled, numbers, strict=True)))
     )
     left = automaton.distance.tolist()
     table = automaton.table.tolist()

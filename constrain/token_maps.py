@@ -88,7 +88,7 @@ def token_maps(reading: Reading, states: NDArray[np.int32]) -> Maps:
     numbers, offsets, pairs = book.used(map_from[known])
     length = np.diff(known, append=len(trie.sequence))
     in_sequence = np.repeat(np.append(numbers, np.int32(0)), np.append(length, 1))
-    return Maps(offsets, pairs, np.take(in_sequence, trie.place))
+    return Maps(offsets, pairs, np.take(in_sequence, trie.place, mode="wrap"))
 
 
 class _MapBook:
@@ -120,10 +120,10 @@ class _MapBook:
         self.number = {b"": 0, self.pairs.tobytes(): 1}
         self.composed = np.full(64 * self.classes, _UNKNOWN, np.int32)
         self.composed[: self.classes] = 0
-        after = table[states].T  # the letters' own maps
+        after = np.ascontiguousarray(table[states].T)  # the letters' own maps
         exists = np.flatnonzero(after >= 0)
         ends = np.searchsorted(exists, len(states) * np.arange(1, self.classes + 1))
-        pairs = self.packed(states[exists % len(states)], np.take(after, exists))
+        pairs = np.take(self.packed(states, after), exists)
         self.fill(np.arange(self.classes, 2 * self.classes), pairs, ends)
 
     def composition(self, key: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -103,10 +103,9 @@ def random_parts(rng: Random) -> tuple[Builder, Naive]:
 @pytest.mark.parametrize("seed", range(150))
 def test_a_builder_joins_blocks_where_one_ends_and_the_next_begins(seed: int) -> None:
     builder, naive = random_parts(Random(seed))
-    for start in (0, 2):
-        block = builder.block(start)
-        for text in texts(INSIDE + BETWEEN, 5):
-            assert (exit_of(block, text) == 0) == naive.accepts(start, text), text
+    block = builder.block()
+    for text in texts(INSIDE + BETWEEN, 5):
+        assert (exit_of(block, text) == 0) == naive.accepts(0, text), text
 
 
 @pytest.mark.parametrize("seed", range(100))
@@ -121,11 +120,11 @@ def test_labelled_is_the_union_which_tells_the_first_block(seed: int) -> None:
 
 def test_white_space_may_be_over_at_any_time() -> None:
     builder = Builder(SPACE)
+    _, gates = builder.spaced()
     end = builder.end()
-    start, gates = builder.spaced()
     for gate in gates:
         builder.edge(gate, b"]", end)
-    block = builder.block(start)
+    block = builder.block()
     assert [exit_of(block, text) for text in (b"]", b"   ]", b" ", b"", b" ] ")] == [0, 0, -1, -1, -1]
 
 
@@ -135,7 +134,7 @@ def test_an_own_state_can_lead_into_the_middle_of_a_block() -> None:
     copy = builder.copy(Block.of(compile_expression(literal(b"abc"))), [end])
     builder.into.append((start, ord("x"), copy, 1))
     builder.entries.append((start, copy, 2))
-    block = builder.block(start)
+    block = builder.block()
     assert [exit_of(block, text) for text in (b"xbc", b"c", b"abc", b"bc", b"x")] == [0, 0, -1, -1, -1]
 
 
@@ -144,8 +143,8 @@ def test_what_accepts_nothing_leads_nowhere() -> None:
     start, other = builder.state(), builder.end()
     builder.edge(other, b"a", start)
     builder.insert(Block.of(NONE), [start], [other])
-    assert not (builder.block(start).exits[0] >= 0)
-    assert all(exit_of(builder.block(start), text) == -1 for text in texts(INSIDE, 4))
+    assert not (builder.block().exits[0] >= 0)
+    assert all(exit_of(builder.block(), text) == -1 for text in texts(INSIDE, 4))
 
 
 def test_too_many_states() -> None:
@@ -153,10 +152,10 @@ def test_too_many_states() -> None:
     block = Block.of(compile_expression(repeat(literal(b"a"), 0, 3_999)))
     for _ in range(100):
         builder.copy(block, [-1])
-    assert builder.block(builder.state() if builder.edges else 0).states == 400_000
+    assert builder.block().states == 400_000
     builder.state()
     with pytest.raises(LimitError, match="more than 400,000 automaton states") as caught:
-        builder.block(0)
+        builder.block()
     assert (caught.value.limit, caught.value.given) == (400_000, 400_001)
     assert caught.value.hint
 

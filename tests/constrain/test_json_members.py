@@ -8,8 +8,11 @@ from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from constrain import json_locations
+from constrain.automaton import Automaton
 from constrain.errors import LimitError
 from constrain.json_atoms import of_kind
 from constrain.json_formula import FALSE, TRUE
@@ -196,3 +199,21 @@ def test_too_many_states(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LimitError, match="what an object may contain") as caught:
         members({"maxProperties": 30})
     assert (caught.value.limit, caught.value.given) == (30, 31)
+
+
+@given(st.sets(st.text('ab_é€"\\\n', max_size=4), min_size=1, max_size=6))
+@settings(max_examples=60, deadline=None)
+def test_other_names_are_all_but_the_listed_ones_in_as_few_states_as_there_are(listed: set[str]) -> None:
+    found = members({"properties": dict.fromkeys(listed, True), "additionalProperties": {"type": "integer"}})
+    assert found is not None
+    ((cell, _),) = found.states[-1].others
+    assert cell.names is not None
+    for text in (
+        *listed,
+        *(name + more for name in listed for more in "ab"),
+        *(name[:-1] for name in listed),
+        "c",
+        "aé",
+    ):
+        assert cell.names.accepts(json.dumps(text, ensure_ascii=False).encode()[1:-1]) == (text not in listed)
+    assert cell.names == Automaton.from_table(cell.names.table, cell.names.byte_class, cell.names.accepting)
