@@ -50,7 +50,7 @@ def register(app: typer.Typer, load: Callable[..., Any]) -> None:
         sigma: Annotated[
             str | None,
             typer.Option(
-                help="Noise on the logits, separated by commas; all but the first at the last budget, on one split."
+                help="Noise on the logits, separated by commas; all but the first at the last budget, on one task."
             ),
         ] = None,
         count: Annotated[int | None, typer.Option(help="Prompts per task and split.")] = None,
@@ -126,7 +126,7 @@ def _plan(
 ) -> list[tuple[Sample, Grid]]:
     """Every task and split, followed by the same with the shape of the answer alone where it has one.
 
-    More noise than the first is put on the first split of a task alone.
+    More noise than the first is put on the first split of the first task alone.
     """
     from dataclasses import replace
 
@@ -139,8 +139,8 @@ def _plan(
     wanted = _chosen("splits", splits or ("values" if quick else "values,patterns,names"), data.SPLITS)
     plan: list[tuple[Sample, Grid]] = []
     for task in _chosen("tasks", tasks, data.TASKS):
-        for n, split in enumerate(split for split in data.splits(task) if split in wanted):
-            own = grid if n == 0 else replace(grid, sigmas=grid.sigmas[:1])
+        for split in (split for split in data.splits(task) if split in wanted):
+            own = replace(grid, sigmas=grid.sigmas[:1]) if plan else grid
             examples = data.examples(task, split, count, grid.seed)
             plan.append((sample_of(task, split, examples), own))
             shape = shaped(task, split, examples)

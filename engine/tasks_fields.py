@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
+from constrain.engine import tasks_unseen_phrases
 from constrain.engine.tasks_example import COUNT, DATE, TEXT
+from constrain.engine.tasks_patterns import patterns
 from constrain.engine.tasks_records import chosen
 from constrain.engine.tasks_words import Values, invented
 
@@ -47,30 +49,11 @@ UNSEEN_NAMES = _words(
 )
 _TAKEN = {part for name in UNSEEN_NAMES for part in name.split("_")}
 
-_PAIRS = (
-    *("{n}: {v}", "{n}: {v}", "{n} = {v}", "{n} is {v}", "{n} - {v}", "{n}={v}"),
-    *("({n}) {v}", "'{n}' {v}", "{n}, {v}", "{n} {s} {v}", "{n} {s} {v}", "{n}{s} {v}"),
-)
 _JOINTS = ("; ", ", ", ". ", "\n", " | ", "\n- ", " / ", "\n* ", "! ", "\n# ", " {s} ")
-_CLAUSES = (
-    "[the|its|our|this|a|] {n} [is|was|has been|will be|may be] {v}",
-    "[with|has] [the|a] {n} of {v}",
-    "[for|as] {n} [we|I|they] [have|took|chose|got|see] {v}",
-    "[its|the] {n}, {v}",
-    "[|the |its ]{n} [equals|says|means|shows|gives|holds|counts|becomes|remains|seems|takes] {v}",
-    "[|the |its ]{n} [stands at|points to|refers to|comes to|goes with|starts as|belongs to] {v}",
-    "[put|write|use|note] [|the ]{n} [as|at|with] {v}",
-)
 _SIGNS = tuple("~%$^;!*=-:#@>|?")
 """`{s}` in training stands for one of these, or two; never for what unseen patterns have."""
 _UNSEEN_PAIRS = ("{n} -> {v}", "{n} := {v}", "[{n}] {v}", "<{n}> {v}")
 _UNSEEN_JOINTS = (" // ", "\n+ ", " & ")
-_UNSEEN_CLAUSES = (
-    "set [|the ]{n} to {v}",
-    "[the|their] {n} reads {v}",
-    "{n} turned out to be {v}",
-    "we know that the {n} is {v}",
-)
 
 
 def _name(rng: Random, split: str) -> str:
@@ -133,7 +116,7 @@ def ad_hoc(values: Values, split: str, count: int) -> list[Field]:
 def stated(fields: Sequence[Field], rng: Random, *, unseen: bool) -> str:
     """A text that says the value of every field, in order."""
     if rng.random() < 0.5:
-        pair = _signed(rng.choice(_UNSEEN_PAIRS if unseen else _PAIRS), rng)
+        pair = _signed(rng.choice(_UNSEEN_PAIRS if unseen else patterns("pairs")), rng)
         joint = _signed(rng.choice(_UNSEEN_JOINTS if unseen else _JOINTS), rng)
         title = rng.random() < 0.3
         parts = [_said(pair, name.title() if title else name, text) for name, _, _, text in fields]
@@ -141,7 +124,7 @@ def stated(fields: Sequence[Field], rng: Random, *, unseen: bool) -> str:
         return bullet + joint.join(parts)
     said, joint = "", ". "
     for name, _, _, text in fields:
-        clause = chosen(rng.choice(_UNSEEN_CLAUSES if unseen else _CLAUSES), rng).strip()
+        clause = chosen(rng.choice(tasks_unseen_phrases.CLAUSES if unseen else patterns("clauses")), rng).strip()
         begins = clause[0].upper() + clause[1:] if joint == ". " else clause
         said += (joint if said else "") + _said(begins, name, text)
         joint = chosen("[, | and |, and |. |. |; ]", rng)

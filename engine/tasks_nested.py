@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from constrain.engine import tasks_unseen_phrases
 from constrain.engine.tasks_example import COUNT, TEXT, object_schema
 from constrain.engine.tasks_kinds import DAYS
-from constrain.engine.tasks_records import chosen, worn
+from constrain.engine.tasks_patterns import patterns, worn
+from constrain.engine.tasks_records import chosen
 from constrain.engine.tasks_words import Values
 
 __all__ = ["nested"]
@@ -31,23 +33,7 @@ _MEETING = object_schema(
 )
 _PERSON = object_schema({"name": TEXT, "home": object_schema({"street": TEXT, "number": COUNT, "city": TEXT})})
 
-_BASKET_LEADS = (
-    "{customer} [wants|ordered|needs|bought|takes|gets] {lines}",
-    "[Ship|Send|Bring|Take|Mail|Sell] {lines} to {customer}",
-    "[Ship|Send|Pack|Get|Buy] {lines} for {customer}",
-    "[Order|Basket|List] [for|of|from] {customer}: {lines}",
-    "{customer}: {lines}",
-    "{lines} for {customer}",
-    "{customer} [is waiting for|asks for|would like] {lines}",
-    "Customer: {customer}[;|.|,] [lines|items|order]: {lines}",
-)
 _BASKET_CITIES = (" in {city}", ", {city}", ". City: {city}", ". Ship to {city}", " ({city})")
-_UNSEEN_BASKET_LEADS = (
-    "Deliver {lines} to {customer}",
-    "{customer} put {lines} on the list",
-    "We promised {customer} {lines}",
-    "New order by {customer}: {lines}",
-)
 _LINES = (
     "{quantity} {item}",
     "{quantity} x {item}",
@@ -57,40 +43,7 @@ _LINES = (
     "{quantity} [boxes|bags] of {item}",
 )
 
-_MEETING_LEADS = (
-    "{title} on {day} with {people}",
-    "{title}, {day}: {people}",
-    "On {day} {people} meet for {title}",
-    "[At|For] {title} on {day} we [expect|have|see] {people}",
-    "[Plan|Book|Schedule] {title} for {day} with {people}",
-    "{people} [come|go] to {title} on {day}",
-    "Event: {title}. Day: {day}. People: {people}",
-    "{day}: {title} with {people}",
-)
-_UNSEEN_MEETING_LEADS = (
-    "{title} brings together {people} this {day}",
-    "Seats at {title} are for {people}, {day} only",
-    "See {people} at {title} next {day}",
-)
 _PEOPLE = ("{name} ({role})", "{name} as {role}", "{name}, {role}", "{role} {name}", "{name} as the {role}")
-
-_PERSON_LEADS = (
-    "{name} [lives|works|stays|is] at {number} {street} in {city}",
-    "{name} [lives|works|stays] in {city}, {street} {number}",
-    "{name}, {street} {number}, {city}",
-    "{name}, {number} {street}, {city}",
-    "[Write to|Visit|Meet|Find] {name} at {number} {street}, {city}",
-    "In {city}, at {street} {number}, [lives|works] {name}",
-    "Name: {name}. [Home|Address]: {number} {street}, {city}",
-    "Name: {name}; street: {street}; number: {number}; city: {city}",
-    "{name} has a home in {city}. The street is {street}, the number {number}",
-)
-_UNSEEN_PERSON_LEADS = (
-    "Send the letter to {name}, {city}, {number} {street}",
-    "You will find {name} in {city}: {street} {number}",
-    "{name} moved into {street} {number}, {city}",
-    "The house of {name} is {number} {street} over in {city}",
-)
 
 
 def _lead(values: Values, leads: tuple[str, ...]) -> str:
@@ -112,7 +65,7 @@ def _basket(values: Values, unseen: bool) -> tuple[str, dict[str, Any], dict[str
     ]
     pattern = chosen(rng.choice(_LINES), rng)
     said = _series([pattern.format(**line) for line in lines], lambda: rng.choice((" and ", ", ", " and ")))
-    lead = _lead(values, _UNSEEN_BASKET_LEADS if unseen else _BASKET_LEADS)
+    lead = _lead(values, tasks_unseen_phrases.BASKET if unseen else patterns("basket"))
     target: dict[str, Any] = {"customer": values.name(), "lines": lines}
     if rng.random() < 0.35:
         target["city"] = values.city()
@@ -128,7 +81,7 @@ def _meeting(values: Values, unseen: bool) -> tuple[str, dict[str, Any], dict[st
     ]
     pattern = rng.choice(_PEOPLE)
     said = _series([pattern.format(**person) for person in people], lambda: rng.choice((" and ", ", ", " and ")))
-    lead = _lead(values, _UNSEEN_MEETING_LEADS if unseen else _MEETING_LEADS)
+    lead = _lead(values, tasks_unseen_phrases.MEETING if unseen else patterns("meeting"))
     target = {"title": values.title(), "day": rng.choice(DAYS), "people": people}
     return lead.format(title=target["title"], day=str(target["day"]).title(), people=said), target, _MEETING
 
@@ -138,7 +91,7 @@ def _person(values: Values, unseen: bool) -> tuple[str, dict[str, Any], dict[str
     street = f"{values.vendor().split()[0]} {rng.choice(('Street', 'Road', 'Lane', 'Square'))}"
     home = {"street": street, "number": values.integer(1, 250), "city": values.city()}
     name = values.name()
-    lead = _lead(values, _UNSEEN_PERSON_LEADS if unseen else _PERSON_LEADS)
+    lead = _lead(values, tasks_unseen_phrases.PERSON if unseen else patterns("person"))
     return lead.format(name=name, **home), {"name": name, "home": home}, _PERSON
 
 

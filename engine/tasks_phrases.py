@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
+from constrain.engine.tasks_patterns import patterns
 from constrain.engine.tasks_records import Phrases
 
 __all__ = ["CONTACT", "EVENT", "INVOICE", "ORDER", "REMARKS", "TRIP"]
 
 CONTACT = Phrases(
-    leads=(
-        "{name}",
-        "{name}, {age},",
-        "{name} ({age})",
-        "{name} is {age}[| years old]",
-        "{name} [lives|works|is based|was born|studies|stays] in {city}",
-        "{name} [is|comes] from {city}",
-        "{name}, {age}, [lives in|is from|works in|moved to|comes from] {city}",
-        "{name} [is {age} and|is {age} years old and|turned {age} and] [lives in|comes from|works in] {city}",
-        "{name} from {city} is {age}[| years old]",
-        "{name} of {city}",
-        "[Meet|This is|Please add|Here is|I met|I know|Write down|Add] {name}",
-        "[Meet|This is|Please add|Here is|I met|I know|Write down|Add] {name} from {city}",
-        "[My|Our] {relation_word} {name}",
-        "[My|Our|A] {relation_word} [called|named] {name}",
-        "[My|Our] {relation_word} {name} [lives in|is from|works in|moved to] {city}",
-        "{name} is {relation}",
-        "{name}, {relation},",
-        "[She|He] is {relation}: {name}",
-        "{relation_title}: {name}",
-        "[In|From] {city}[|,] [lives|comes] {name}",
-        "{age}-year-old {name}",
-        "[Contact|Person|Name|Entry]: {name}",
-        "{name} [likes|knows|visits|left|loves] {city}",
-    ),
+    leads=patterns("contact"),
     front={
         "age": ("at {age}", "aged {age}", "now {age}"),
         "city": ("in {city}", "from {city}", "over in {city}"),
@@ -78,29 +55,7 @@ CONTACT = Phrases(
 )
 
 ORDER = Phrases(
-    leads=(
-        "[Ship|Send|Bring|Take|Mail] {quantity} {size} {item} to {customer}",
-        "[Ship|Send|Order|Buy|Add|Get|Pack|Bring] {quantity} {size} {item}",
-        "[Ship|Send|Order|Buy|Add|Get|Pack] {quantity} {item}",
-        "[Ship|Send|Order|Buy|Add|Get|Pack] {item}",
-        "{customer} [wants|ordered|needs|bought|takes|gets] {quantity} {size} {item}",
-        "{customer} [wants|ordered|needs|bought|takes|gets] {quantity} {item}",
-        "{customer} [wants|ordered|needs|bought|takes|gets] {size} {item}",
-        "{customer} would like {quantity} {item}",
-        "{quantity} {size} {item}",
-        "{quantity} {item}",
-        "{size_title} {item}",
-        "[Please order|We need|I want|I need|Please send] {quantity} {size} {item}",
-        "[Please order|We need|I want|I need|Please send] {quantity} {item}",
-        "[Order|Sale|Item|List]: {item}",
-        "[Order|Sale|List]: {quantity} {size} {item}",
-        "Order for {customer}: {quantity} {item}",
-        "{customer} is waiting for {quantity} {size} {item}",
-        "[Can I have|May we have|Is there room for] {quantity} {size} {item}",
-        "[Can|Could] you send {customer} {quantity} {item}",
-        "{quantity} x {item}",
-        "{item}",
-    ),
+    leads=patterns("order"),
     front={
         "size": ("in {size}", "size {size}", "{size_title}"),
         "quantity": ("{quantity} pieces", "{quantity} times", "{quantity} of these"),
@@ -141,23 +96,7 @@ ORDER = Phrases(
 )
 
 EVENT = Phrases(
-    leads=(
-        "{title}",
-        "{title} [on|this|next] {day}",
-        "{title} [on|this|next] {day} at {hour}[|:00]",
-        "{title} is on {day}[| at {hour}:00]",
-        "{title} [starts|begins|opens] at {hour}[|:00]",
-        "{title} is in {place}",
-        "{title} takes place in {place}",
-        "[We have|There is|Here is] {title}",
-        "[Join us for|Come to|Do not miss|Remember|Remind me of|Plan|Book|Schedule] {title}",
-        "[Schedule|Plan|Book] {title} for {day}[| at {hour}:00]",
-        "{day}[,| at] {hour}:00: {title}",
-        "{day}: {title}",
-        "We meet in {place} for {title}",
-        "[Event|Meeting|Date]: {title}",
-        "[Our|The] {title} is [on|this] {day}",
-    ),
+    leads=patterns("event"),
     front={
         "day": ("on {day}", "{day}", "next {day}"),
         "hour": ("at {hour}[|:00]", "{hour}:00"),
@@ -176,21 +115,7 @@ EVENT = Phrases(
 )
 
 INVOICE = Phrases(
-    leads=(
-        "[Pay|We owe|Transfer] {vendor} {amount}",
-        "[Pay|We owe|Transfer] {amount} to {vendor}",
-        "{vendor} [wants|charges|billed] {amount}",
-        "{vendor} sent [an invoice|a bill][| over {amount}]",
-        "[Invoice|Bill] from {vendor}",
-        "[Invoice|Bill] {number} from {vendor}",
-        "[Invoice|Bill] {number}: {vendor}",
-        "[Invoice|Bill] over {amount} from {vendor}",
-        "The [invoice|bill] of {vendor} is {amount}",
-        "The [invoice|bill] of {vendor} is due on {due}",
-        "{vendor}, {amount}",
-        "{vendor}: {amount}",
-        "{amount} for {vendor}",
-    ),
+    leads=patterns("invoice"),
     front={
         "amount": ("{amount}", "for {amount}"),
         "due": ("by {due}", "until {due}", "due {due}"),
@@ -209,19 +134,7 @@ INVOICE = Phrases(
 )
 
 TRIP = Phrases(
-    leads=(
-        "{traveler} [flies|goes|travels|drives] from {origin} to {destination}",
-        "{traveler} [flies|goes|travels|drives] to {destination} from {origin}",
-        "[Trip|Flight|Train|Journey] from {origin} to {destination}",
-        "[Trip|Flight|Train|Journey] to {destination} from {origin}",
-        "[Book|Find|Get] a [trip|flight|train] from {origin} to {destination}",
-        "[Book|Find|Get] {traveler} a [trip|flight|train] from {origin} to {destination}",
-        "From {origin} to {destination}",
-        "{origin} to {destination}",
-        "{traveler}: {origin} to {destination}",
-        "{traveler} leaves {origin} for {destination}",
-        "[I|We] [fly|go|travel] from {origin} to {destination}",
-    ),
+    leads=patterns("trip"),
     front={
         "traveler": ("for {traveler}", "{traveler}"),
         "date": ("on {date}", "{date}"),

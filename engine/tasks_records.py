@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from constrain.engine.tasks_patterns import continued, worn
 from constrain.engine.tasks_words import Values, invented
 
-__all__ = ["Kind", "Phrases", "chosen", "distracted", "record", "sentence", "worn"]
+__all__ = ["Kind", "Phrases", "chosen", "distracted", "record", "sentence"]
 
 
 @dataclass(frozen=True)
@@ -47,39 +48,6 @@ def chosen(template: str, rng: Random) -> str:
     return re.sub(r"\[([^\]]*)\]", lambda match: rng.choice(match[1].split("|")), template)
 
 
-def worn(pattern: str, rng: Random) -> str:
-    """The pattern, in half of the cases with longer words replaced by invented ones, and words put in that say nothing.
-
-    What a verb means is then no clue, and order, prepositions and punctuation have to be. Not in what evaluations see.
-    """
-    if rng.random() < 0.5:
-        return pattern
-    pattern = _CARRIER.sub(lambda match: invented(rng) if rng.random() < 0.3 else match[0], pattern)
-    return re.sub(" ", lambda _: f" {rng.choice(_FILLERS)} " if rng.random() < 0.1 else " ", pattern)
-
-
-_FILLERS = (
-    *("just", "today", "really", "now", "also", "again", "there", "soon", "still", "then", "maybe", "always", "you"),
-    *(
-        "will",
-        "can",
-        "that",
-        "it",
-        "so",
-        "too",
-        "even",
-        "only",
-        "once",
-        "yet",
-        "never",
-        "perhaps",
-        "surely",
-        "he",
-        "she",
-    ),
-    *("had", "been", "did", "could", "should", "must", "would", "may", "very", "well", "quite", "almost", "indeed"),
-)
-_CARRIER = re.compile(r"(?<![{\w])(?!from\b|with\b)[a-z]{4,}(?![}\w])")
 _FIELD = re.compile(r"\{(\w+)\}")
 _SAID: dict[str, tuple[str, Mapping[str, str] | Callable[[str], str]]] = {
     "relation": (
@@ -134,7 +102,8 @@ def sentence(values: Mapping[str, Any], kind: Kind, rng: Random, *, unseen: bool
             extra += f" {part}"
         else:
             lead = lead.rstrip(",") + (part if part[0] in ",:;" else chosen("[ | |, ]", rng) + part)
-    pattern = f"{front}{lead}".rstrip(",") + ("." if extra else chosen("[.|.|.|.|!|]", rng)) + extra
+    lead = f"{front}{continued(lead) if front else lead}".rstrip(",")
+    pattern = lead + ("." if extra else chosen("[.|.|.|.|!|]", rng)) + extra
     if wear:
         pattern = worn(pattern, rng)
     return _filled(pattern[0].upper() + pattern[1:], values)

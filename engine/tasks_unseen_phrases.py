@@ -1,8 +1,19 @@
-"""How flat records are told in the patterns that training never sees: leads in place of those of `tasks_phrases`."""
+"""How records and fields are told in the patterns that training never sees, in place of those of `patterns/`."""
 
 from __future__ import annotations
 
-__all__ = ["CONTACT", "EVENT", "INVOICE", "ORDER", "REMARKS", "TRIP"]
+__all__ = [
+    "BASKET",
+    "CLAUSES",
+    "CONTACT",
+    "EVENT",
+    "INVOICE",
+    "MEETING",
+    "ORDER",
+    "PERSON",
+    "REMARKS",
+    "TRIP",
+]
 
 CONTACT = (
     "{name} just turned {age}",
@@ -53,7 +64,31 @@ TRIP = (
     "{traveler} moves from {origin} to {destination}",
     "A seat from {origin} to {destination}",
 )
+BASKET = (
+    "Deliver {lines} to {customer}",
+    "{customer} put {lines} on the list",
+    "We promised {customer} {lines}",
+    "New order by {customer}: {lines}",
+)
+MEETING = (
+    "{title} brings together {people} this {day}",
+    "Seats at {title} are for {people}, {day} only",
+    "See {people} at {title} next {day}",
+)
+PERSON = (
+    "Send the letter to {name}, {city}, {number} {street}",
+    "You will find {name} in {city}: {street} {number}",
+    "{name} moved into {street} {number}, {city}",
+    "The house of {name} is {number} {street} over in {city}",
+)
 
+CLAUSES = (
+    "set [|the ]{n} to {v}",
+    "[the|their] {n} reads {v}",
+    "{n} turned out to be {v}",
+    "we know that the {n} is {v}",
+)
+"""What is said of a field `{n}` with the value `{v}`."""
 REMARKS = (
     "Many greetings.",
     "Let me know.",

@@ -33,6 +33,7 @@ def test_the_wheel_holds_the_siblings_the_checkpoint_and_the_grammars(wheel: Pat
         "engine/replay.html",
         "engine/bundled/model.safetensors",
         "engine/bundled/tokenizer.json",
+        "engine/patterns/contact.txt",
         "kernels/chain.py",
         "grammars/README.md",
         "py.typed",

@@ -12,9 +12,12 @@ from typing import Any
 import jsonschema
 import pytest
 
+from constrain.engine import tasks_unseen_phrases
 from constrain.engine.tasks import LABELS, SPLITS, TASKS, UNSEEN_NAMES, Example, example, examples, splits
 from constrain.engine.tasks_kinds import KINDS
 from constrain.engine.tasks_labels import CUES
+from constrain.engine.tasks_patterns import KINDS as PATTERNS
+from constrain.engine.tasks_patterns import patterns, worn
 from constrain.engine.tasks_records import Kind, chosen
 from constrain.engine.tasks_sudoku import BOXES, solutions
 from constrain.engine.tasks_words import TRAIN_WORDS, UNSEEN_WORDS, Values, invented, is_unseen
@@ -23,6 +26,7 @@ from constrain.specs import as_spec
 COUNT = 200
 PAIRS = [(task, split) for task in TASKS for split in splits(task)]
 OBJECTS = ("extract", "nested", "fields")
+EXTRA_SLOTS = {"contact": {"relation_word", "relation_title"}, "order": {"size_title"}}
 SUDOKU = {"sudoku4": 4, "sudoku6": 6, "sudoku9": 9}
 
 
@@ -168,13 +172,66 @@ def written_out(template: str) -> list[str]:
     return ["".join(choice) for choice in product(*parts)]
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_unseen_patterns_have_no_lead_of_training(kind: Kind) -> None:
-    seen, unseen = (
-        {written for lead in leads for written in written_out(lead)} for leads in (kind.seen.leads, kind.unseen)
-    )
-    assert not seen & unseen
-    assert set(kind.seen.front) == set(kind.seen.behind) == set(kind.seen.alone)
+def worded(template: str) -> list[list[str]]:
+    return [re.findall(r"\{\w+\}|[\w']+", written.lower()) for written in written_out(template)]
+
+
+FUNCTION_WORDS = set(
+    re.findall(r"\w+", "a an and are at be by do for from has i in into is it of on one out that the this to us we")
+)
+
+
+@pytest.mark.parametrize("name", [*PATTERNS, "clauses"])
+def test_no_pattern_of_training_says_what_a_held_out_one_says(name: str) -> None:
+    """None has all the telling words of one; if it has but one such word, none has that at the same place."""
+    seen = [(set(words), " ".join(words), words) for line in patterns(name) for words in worded(line)]
+    for held_out in getattr(tasks_unseen_phrases, name.upper()):
+        for words in worded(held_out):
+            telling = [word for word in words if word[0] != "{" and word not in FUNCTION_WORDS]
+            placed = [word for word in words if word[0] == "{" or word in telling]
+            for others, text, other in seen:
+                assert len(telling) < 2 or not set(telling) <= others, (held_out, text)
+                assert not telling or not is_subsequence(placed, other), (held_out, text)
+                assert " ".join(words) not in text, (held_out, text)
+
+
+SLOTS = {
+    **{kind.name: {*kind.fields, *EXTRA_SLOTS.get(kind.name, ())} for kind in KINDS},
+    "basket": {"customer", "lines"},
+    "meeting": {"title", "day", "people"},
+    "person": {"name", "number", "street", "city"},
+    "clauses": {"n", "v"},
+    "pairs": {"n", "s", "v"},
+}
+
+
+@pytest.mark.parametrize("name", SLOTS)
+def test_patterns_have_slots_that_are_filled_each_once(name: str) -> None:
+    whole = SLOTS[name] if name in ("basket", "meeting", "person", "clauses") else set()
+    for line in patterns(name):
+        assert re.fullmatch(r"(?:[^\[\]{}]|\{\w+\}|\[[^\[\]{}]*(?:\{\w+\}[^\[\]{}]*)*\])+", line), line
+        for words in worded(line):
+            slots = [word[1:-1] for word in words if word[0] == "{"]
+            assert whole <= set(slots) <= SLOTS[name], line
+            assert len(slots) == len(set(slots)) or name == "pairs", line
+
+
+def test_worn_patterns_keep_their_slots_and_what_tells_two_cities_apart() -> None:
+    rng, changed = Random(3), 0
+    for name in PATTERNS:
+        for line in patterns(name):
+            before = chosen(line, rng)
+            after = worn(before, rng)
+            changed += before != after
+            assert re.findall(r"\{\w+\}", after) == re.findall(r"\{\w+\}", before)
+            if name == "trip":
+                assert is_subsequence(before.lower().split(), after.lower().split())
+    assert changed > 80
+
+
+def is_subsequence(few: list[str], many: list[str]) -> bool:
+    rest = iter(many)
+    return all(word in rest for word in few)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
