@@ -54,7 +54,7 @@ def register(app: typer.Typer, load: Callable[..., Any]) -> None:
             ),
         ] = None,
         count: Annotated[int | None, typer.Option(help="Prompts per task and split.")] = None,
-        batch: Annotated[int, typer.Option(help="Prompts decoded together.")] = 16,
+        batch: Annotated[int, typer.Option(help="Prompts decoded together.")] = 40,
         seed: Annotated[int, typer.Option(help="Seed of the prompts and of every random choice.")] = 0,
         quick: Annotated[bool, typer.Option("--quick", help="One split, one budget, few prompts.")] = False,
         ablations: Annotated[
