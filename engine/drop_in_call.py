@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from constrain.engine.mixed_batch import MixedBatch, joined
-from constrain.engine.stopping import CERTAIN, LIKELY, StopRule
+from constrain.engine.stopping import CERTAIN, LIKELY, History, StopRule
 from constrain.kernels.accept import accept
 
 __all__ = ["Call"]
@@ -26,8 +26,7 @@ class Call:
     def __init__(self, model: Any, batch: MixedBatch, stop: StopRule | None) -> None:
         self.model, self._batch, self._stop = model, batch, stop
         self._read = -1
-        self._best: Tensor
-        self._unchanged: Tensor
+        self._history: History
 
     def denoise(
         self,
@@ -66,10 +65,9 @@ class Call:
         accepted = accept(joined(parts, [part.posterior.doubt for part in parts]), sampler.entropy_bound)
         canvas = torch.where(accepted, draw, sampler.initialize_canvas(len(draw), draw.device))
         best = joined(parts, [part.map() for part in parts])
-        self._unchanged = torch.where((best == self._best).all(-1), self._unchanged + 1, 0)
-        self._best = best
+        self._history.add(best)
         rules = [self._stop or _rule(diffusion_stopping_criteria, part.free) for part in parts]
-        stopped = joined(parts, [part.may_stop(rule, self._unchanged) for part, rule in zip(parts, rules, strict=True)])
+        stopped = joined(parts, [part.may_stop(rule, self._history) for part, rule in zip(parts, rules, strict=True)])
         belief = joined(parts, [part.posterior.shape(inplace=True) for part in parts])
         belief = belief.to(self.model.model.decoder.embed_tokens.weight.dtype)
 
@@ -89,11 +87,11 @@ class Call:
             self._batch.commit(input_ids[:, -length:])
         self._batch.begin(length)
         self._read = input_ids.shape[1]
-        self._best, self._unchanged = torch.full_like(canvas, -1), canvas.new_zeros(len(canvas))
+        self._history = History(len(canvas), canvas.device)
 
 
 def _rule(criteria: Any, free: bool) -> StopRule:
-    """transformers' own rule and, under a constraint, that of what is certain, or likely and the same again."""
+    """transformers' own rule and, under a constraint, that of what is certain, or likely and the best again."""
     return StopRule(
         certain=None if free else CERTAIN,
         likely=None if free else LIKELY,

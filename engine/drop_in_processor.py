@@ -28,7 +28,7 @@ from constrain.constraint import Constraint
 from constrain.engine.mixed_batch import MixedBatch, RowConstraints, check_fit, limits, per_row, row_constraints
 from constrain.engine.model import SOLVER_TIME
 from constrain.engine.rows import Limits
-from constrain.engine.stopping import StopRule
+from constrain.engine.stopping import History, StopRule
 from constrain.errors import SpecError, UnsupportedError
 
 __all__ = ["ConstrainedLogits", "ConstrainedLogitsList", "decided", "logits_processor"]
@@ -113,7 +113,7 @@ class ConstrainedLogits(LogitsProcessor):
         scores = scores.float()
         out = scores
         for part in batch.parts(scores, free=False):
-            best, settled = part.map(), part.may_stop(_SETTLED, scores.new_zeros(len(scores)))
+            best, settled = part.map(), part.may_stop(_SETTLED, History(len(scores), scores.device))
             shaped = decided(part.posterior.shape(), best, settled)
             if len(shaped) == len(scores):
                 return shaped

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["accuracy_plot", "entropy_plot", "require_matplotlib", "robustness_plot"]
 
 _COLUMNS = 4
+_LEAST_WIDTH = 9.0
+"""In inches: titles and legends of four columns have to fit, even over a single panel."""
 
 
 def require_matplotlib() -> None:
@@ -117,7 +119,7 @@ def _panels(count: int, *, columns: int, size: tuple[float, float]) -> tuple[Fig
 
     columns = min(columns, count)
     lines = -(-count // columns)
-    figure = Figure(figsize=(size[0] * columns, size[1] * lines + 1.0), layout="constrained")
+    figure = Figure(figsize=(max(size[0] * columns, _LEAST_WIDTH), size[1] * lines + 1.0), layout="constrained")
     axes = list(figure.subplots(lines, columns, squeeze=False).flat)
     for axis in axes[count:]:
         axis.remove()

@@ -16,7 +16,7 @@ from torch import Tensor
 from constrain.constraint import Constraint
 from constrain.engine.rows import Limits, Row, check_budget, constraints_of, grouped, started
 from constrain.engine.seams import Canvas, Constraints, Posterior
-from constrain.engine.stopping import StopRule
+from constrain.engine.stopping import History, StopRule
 from constrain.engine.windows import PuzzleConstraint
 from constrain.errors import ConstrainError, SpecError, VocabularyError
 from constrain.puzzle import Puzzle
@@ -110,9 +110,9 @@ class Part:
                 raise error
         return self.posterior.map()
 
-    def may_stop(self, rule: StopRule, unchanged: Tensor) -> Tensor:
-        """bool `[N]`: rows that `rule` stops; `unchanged` is int64 `[B]`."""
-        return rule.judge(self.posterior, unchanged[self.rows]) > 0
+    def may_stop(self, rule: StopRule, history: History) -> Tensor:
+        """bool `[N]`: rows that `rule` stops; `history` is that of all rows."""
+        return rule.judge(self.posterior, history.unchanged[self.rows], history.recurring[self.rows]) > 0
 
 
 class MixedBatch:

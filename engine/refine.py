@@ -21,7 +21,7 @@ from torch import Tensor
 from constrain.engine.evidence import Keeping
 from constrain.engine.masked_canvas import masked
 from constrain.engine.seams import Canvas, Constraints, Denoiser, Posterior
-from constrain.engine.stopping import REASONS, StopReason, StopRule
+from constrain.engine.stopping import REASONS, History, StopReason, StopRule
 from constrain.errors import ConstrainError
 from constrain.solving import Solution
 
@@ -86,7 +86,7 @@ def refine(
         return
     canvas = denoiser.noise(generator)
     belief: Tensor | None = None
-    best, unchanged = torch.full_like(canvas, -1), canvas.new_zeros(denoiser.rows)
+    history = History(denoiser.rows, denoiser.device)
     answer: list[Tensor] = []
     reasons: list[StopReason | None] = [None] * denoiser.rows
     passes, redecoded = [0] * denoiser.rows, [0] * denoiser.rows
@@ -107,12 +107,12 @@ def refine(
         if not tail_is_missing:
             noised = _renoised(denoiser, posterior, canvas, generator)
 
-        previous, best = best, posterior.map()
+        best = posterior.map()
         current = [best, posterior.probability(), posterior.entropy]
         answer = [_keep(stopped, old, new) for old, new in zip(answer or current, current, strict=True)]
 
-        unchanged = torch.where((best == previous).all(-1), unchanged + 1, 0)
-        judged = stop.judge(posterior, unchanged)
+        history.add(best)
+        judged = stop.judge(posterior, history.unchanged, history.recurring)
         failed = [row for row, error in enumerate(posterior.errors) if error is not None]
         if failed:
             judged[failed] = 0

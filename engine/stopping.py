@@ -11,7 +11,7 @@ from torch import Tensor
 from constrain.engine.seams import Posterior
 from constrain.errors import SpecError
 
-__all__ = ["CERTAIN", "LIKELY", "REASONS", "StopReason", "StopRule"]
+__all__ = ["CERTAIN", "LIKELY", "REASONS", "History", "StopReason", "StopRule"]
 
 StopReason = Literal["forced", "certain", "stable", "budget"]
 
@@ -31,7 +31,7 @@ class StopRule:
     - *certain*: the posterior probability of the best canvas is at least `certain` (None: never);
     - *stable*: the best canvas has been the same for `stability` passes before this one, and the constrained entropy,
       averaged over the undecided positions, is below `confidence` nats (None: never), no undecided position meaning 0;
-      or its posterior probability is at least `likely` (None: never).
+      or it has been the best of any pass before, and its posterior probability is at least `likely` (None: never).
 
     Without a constraint, `certain=None` is transformers' `StableAndConfidentStoppingCriteria`, bit for bit.
     """
@@ -50,17 +50,36 @@ class StopRule:
         if self.confidence is not None and not self.confidence >= 0:
             raise SpecError(f"confidence is an entropy in nats, got {self.confidence}", hint="0 or more, or None")
 
-    def judge(self, posterior: Posterior, unchanged: Tensor) -> Tensor:
-        """int64 `[B]`, indices into `REASONS`. `unchanged[b]`: how many passes before this one had the same best."""
+    def judge(self, posterior: Posterior, unchanged: Tensor, recurring: Tensor) -> Tensor:
+        """int64 `[B]`, indices into `REASONS`. `unchanged` and `recurring` are those of `History`."""
         code = torch.zeros_like(unchanged)
-        same = unchanged >= self.stability
         if self.confidence is not None:
+            same = unchanged >= self.stability
             code = torch.where(same & (_mean(posterior.entropy, posterior.undecided) < self.confidence), 3, code)
         if self.likely is not None:
-            code = torch.where(same & (posterior.probability() >= self.likely), 3, code)
+            code = torch.where(recurring & (posterior.probability() >= self.likely), 3, code)
         if self.certain is not None:
             code = torch.where(posterior.probability() >= self.certain, 2, code)
         return torch.where(posterior.forced, 1, code)
+
+
+class History:
+    """The best canvases of the passes over one canvas so far, of a batch of `rows`."""
+
+    def __init__(self, rows: int, device: torch.device) -> None:
+        self.unchanged = torch.zeros(rows, dtype=torch.int64, device=device)
+        """int64 `[B]`: how many passes in a row before the last had the same best canvas as it."""
+        self.recurring = torch.zeros(rows, dtype=torch.bool, device=device)
+        """bool `[B]`: whether any pass before the last had the same best canvas as it."""
+        self._bests: list[Tensor] = []
+
+    def add(self, best: Tensor) -> None:
+        """The best canvases of one more pass, int64 `[B, L]`."""
+        if self._bests:
+            same = (torch.stack(self._bests) == best).all(-1)
+            self.unchanged = torch.where(same[-1], self.unchanged + 1, 0)
+            self.recurring = same.any(0)
+        self._bests.append(best)
 
 
 def _mean(entropy: Tensor, undecided: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from constrain.engine.tasks_labels import CUES, asked, message
 from constrain.engine.tasks_nested import nested
 from constrain.engine.tasks_records import chosen, distracted, record, sentence
 from constrain.engine.tasks_sudoku import BOXES, puzzle
-from constrain.engine.tasks_words import Values
+from constrain.engine.tasks_values import Values
 from constrain.specs import Choice, Regex
 from constrain.sudoku import Sudoku
 from constrain.template import Template

@@ -14,7 +14,7 @@ from constrain.engine import tasks_unseen_phrases
 from constrain.engine.tasks_example import COUNT, DATE, TEXT
 from constrain.engine.tasks_patterns import patterns
 from constrain.engine.tasks_records import chosen
-from constrain.engine.tasks_words import Values, invented
+from constrain.engine.tasks_values import Values, invented
 
 __all__ = ["UNSEEN_NAMES", "Field", "ad_hoc", "members", "stated"]
 

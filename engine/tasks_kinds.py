@@ -7,7 +7,7 @@ from typing import Any
 from constrain.engine import tasks_phrases, tasks_unseen_phrases
 from constrain.engine.tasks_example import COUNT, DATE, TEXT
 from constrain.engine.tasks_records import Kind
-from constrain.engine.tasks_words import Values
+from constrain.engine.tasks_values import Values
 
 __all__ = ["DAYS", "KINDS"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from random import Random
 
 from constrain.engine.tasks_records import chosen
-from constrain.engine.tasks_words import Values
+from constrain.engine.tasks_values import Values
 
 __all__ = ["CUES", "FAITHFUL", "asked", "message"]
 

@@ -8,9 +8,10 @@ from typing import Any
 from constrain.engine import tasks_unseen_phrases
 from constrain.engine.tasks_example import COUNT, TEXT, object_schema
 from constrain.engine.tasks_kinds import DAYS
-from constrain.engine.tasks_patterns import patterns, worn
+from constrain.engine.tasks_patterns import patterns
 from constrain.engine.tasks_records import chosen
-from constrain.engine.tasks_words import Values
+from constrain.engine.tasks_values import Values
+from constrain.engine.tasks_wear import worn
 
 __all__ = ["nested"]
 

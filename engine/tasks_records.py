@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from constrain.engine.tasks_patterns import continued, worn
-from constrain.engine.tasks_words import Values, invented
+from constrain.engine.tasks_values import Values, invented
+from constrain.engine.tasks_wear import continued, worn
 
 __all__ = ["Kind", "Phrases", "chosen", "distracted", "record", "sentence"]
 

@@ -30,7 +30,7 @@ _TAIL_WEIGHT = 0.1
 """Weight of the padding after the answer in the loss: learned within a few hundred steps."""
 _TEMPERATURES = (0.4, 0.8)
 _FOLLOWS = 0.75
-_SLIPS = 0.1
+_SLIPS = 0.2
 """Share of the rows that have slipped."""
 _SURENESS = (2.0, 14.0)
 """What is added to the logits of slipped tokens, at least and at most."""

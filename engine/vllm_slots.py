@@ -21,7 +21,7 @@ from torch import Tensor
 
 from constrain.constraint import Constraint
 from constrain.engine.seams import Posterior
-from constrain.engine.stopping import StopRule
+from constrain.engine.stopping import History, StopRule
 from constrain.engine.token_canvas import TokenCanvas, TokenConstraints
 from constrain.errors import ConstrainError
 
@@ -77,8 +77,6 @@ class _Row:
         self.passes = 0
         self.error: Exception | None = None
         self.canvas: TokenCanvas
-        self.best: Tensor | None = None
-        self.unchanged: Tensor | None = None
         try:
             self.constraints = constraints(admitted.constraint())
             self.constraints.left = [admitted.budget]
@@ -91,7 +89,7 @@ class _Row:
     def _begin(self) -> None:
         budget = max(self.constraints.left[0], 0)
         self.canvas = self.constraints.canvas(self.admitted.length, budget)
-        self.passes, self.best, self.unchanged = 0, None, None
+        self.passes, self.history = 0, History(1, self.canvas.device)
 
     def commit(self, ids: Sequence[int]) -> None:
         """Go on behind `ids`, which were emitted."""
@@ -185,17 +183,13 @@ class Slots:
 
         Counts the passes, and refuses a row that is without a valid canvas after its last one.
         """
-        zero = torch.zeros((), dtype=torch.int64, device=self.device)
-        unchanged = []
         for row, best in zip(rows, posterior.map(), strict=True):
-            if row.best is None or row.unchanged is None:
-                row.unchanged = zero
-            else:
-                row.unchanged = torch.where((best == row.best).all(), row.unchanged + 1, zero)
-            row.best = best
+            row.history.add(best[None])
             row.passes += 1
-            unchanged.append(row.unchanged)
-        stops = self.stop.judge(posterior, torch.stack(unchanged)) > 0
+        histories = [row.history for row in rows]
+        unchanged = torch.cat([each.unchanged for each in histories])
+        recurring = torch.cat([each.recurring for each in histories])
+        stops = self.stop.judge(posterior, unchanged, recurring) > 0
         for n, (row, error) in enumerate(zip(rows, posterior.errors, strict=True)):
             is_last = row.passes >= row.admitted.max_passes
             if error is not None and is_last:

@@ -25,7 +25,7 @@ sys.path.append(str(Path(__file__).parents[2]))  # for `tests`, where this runs 
 
 from constrain.constraint import Constraint, compile
 from constrain.engine.captured import Captured, CapturedCanvas
-from constrain.engine.stopping import StopRule
+from constrain.engine.stopping import History, StopRule
 from constrain.engine.token_canvas import TokenCanvas, TokenConstraints
 from constrain.kernels.accept import accept
 from constrain.vocabulary import Vocabulary
@@ -43,7 +43,8 @@ def step(valid: TokenCanvas | CapturedCanvas, logits: Tensor, generator: torch.G
     posterior = valid.posterior(logits)
     draw, accepted = posterior.sample(generator), accept(posterior.doubt, 0.1)
     best, probability, entropy = posterior.map(), posterior.probability(), posterior.entropy
-    judged = RULE.judge(posterior, torch.zeros(len(logits), dtype=torch.int64, device=logits.device))
+    history = History(len(logits), logits.device)
+    judged = RULE.judge(posterior, history.unchanged, history.recurring)
     judged.tolist()
     return [draw, accepted, best, probability, entropy, judged, posterior.log_z, posterior.shape(inplace=True)]
 

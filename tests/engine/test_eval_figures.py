@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 from rich.console import Console
 
 from constrain.engine import eval_figures
@@ -183,6 +184,14 @@ def test_plots_are_png_files(tmp_path: Path) -> None:
     entropy_plot({"joint": np.empty((0, 8), np.float32)}, tmp_path / "d.png")
     for name in "abcd":
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG\r\n")
+
+
+def test_title_and_legend_fit_over_a_single_panel(tmp_path: Path) -> None:
+    robustness_plot([figures(mode.name, 8, sigma, 0.5) for mode in MODES for sigma in (0.0, 2.0)], tmp_path / "a.png")
+    pixels = imread(tmp_path / "a.png")[..., :3]
+    assert pixels.min() == 0.0
+    assert (pixels[:, 0] == 1.0).all()
+    assert (pixels[:, -1] == 1.0).all()
 
 
 def test_plots_without_matplotlib_are_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

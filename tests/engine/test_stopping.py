@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 from transformers.models.diffusion_gemma.generation_diffusion_gemma import StableAndConfidentStoppingCriteria
 
 from constrain.engine.refine import refine
-from constrain.engine.stopping import REASONS, StopReason, StopRule
+from constrain.engine.stopping import REASONS, History, StopReason, StopRule
 from constrain.engine.unconstrained import Unconstrained
 from constrain.errors import SpecError
 from tests.engine.scripted import ScriptedDenoiser, conclusion
@@ -18,11 +20,13 @@ from tests.engine.scripted import ScriptedDenoiser, conclusion
 LOGITS = torch.zeros(1, 4, 3)
 
 
-def reason(rule: StopRule, *, unchanged: int = 0, certainty: float = 0.5, **figures: Any) -> StopReason | None:
+def reason(
+    rule: StopRule, *, unchanged: int = 0, recurring: bool = False, certainty: float = 0.5, **figures: Any
+) -> StopReason | None:
     posterior = conclusion(LOGITS, certainty=certainty)
     for name, value in figures.items():
         setattr(posterior, name, torch.tensor([value]))
-    return REASONS[int(rule.judge(posterior, torch.tensor([unchanged])))]
+    return REASONS[int(rule.judge(posterior, torch.tensor([unchanged]), torch.tensor([recurring or unchanged > 0])))]
 
 
 def test_nothing_stops_an_open_question() -> None:
@@ -65,13 +69,28 @@ def test_stable_can_be_switched_off() -> None:
     assert reason(StopRule(confidence=None), unchanged=9, entropy=[0.0] * 4) is None
 
 
-@pytest.mark.parametrize(("certainty", "unchanged", "expected"), [(0.5, 1, "stable"), (0.4, 1, None), (0.5, 0, None)])
-def test_stable_is_also_what_is_likely_and_the_same_again(
-    certainty: float, unchanged: int, expected: str | None
+@pytest.mark.parametrize(
+    ("certainty", "recurring", "expected"), [(0.5, True, "stable"), (0.4, True, None), (0.5, False, None)]
+)
+def test_stable_is_also_what_is_likely_and_the_best_again(
+    certainty: float, recurring: bool, expected: str | None
 ) -> None:
     rule = StopRule(likely=0.5)
-    assert reason(rule, unchanged=unchanged, entropy=[1.0] * 4, certainty=certainty) == expected
-    assert reason(StopRule(), unchanged=unchanged, entropy=[1.0] * 4, certainty=certainty) is None
+    assert reason(rule, recurring=recurring, entropy=[1.0] * 4, certainty=certainty) == expected
+    assert reason(StopRule(), recurring=recurring, entropy=[1.0] * 4, certainty=certainty) is None
+
+
+@given(st.lists(st.lists(st.integers(0, 2), min_size=3, max_size=3), min_size=1, max_size=8))
+def test_history_counts_passes_with_the_same_best(passes: list[list[int]]) -> None:
+    """Canvases of two tokens, of which the first is the same throughout; one row per list position."""
+    history = History(3, torch.device("cpu"))
+    for number, bests in enumerate(passes):
+        history.add(torch.tensor([[7, best] for best in bests]))
+        for row, best in enumerate(bests):
+            before = [earlier[row] for earlier in passes[:number]]
+            run = next((n for n, other in enumerate(reversed(before)) if other != best), len(before))
+            assert history.unchanged[row] == run
+            assert history.recurring[row] == (best in before)
 
 
 @pytest.mark.parametrize(

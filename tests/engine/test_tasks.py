@@ -16,11 +16,12 @@ from constrain.engine import tasks_unseen_phrases
 from constrain.engine.tasks import LABELS, SPLITS, TASKS, UNSEEN_NAMES, Example, example, examples, splits
 from constrain.engine.tasks_kinds import KINDS
 from constrain.engine.tasks_labels import CUES
-from constrain.engine.tasks_patterns import KINDS as PATTERNS
-from constrain.engine.tasks_patterns import patterns, worn
+from constrain.engine.tasks_patterns import FILES, patterns
 from constrain.engine.tasks_records import Kind, chosen
 from constrain.engine.tasks_sudoku import BOXES, solutions
-from constrain.engine.tasks_words import TRAIN_WORDS, UNSEEN_WORDS, Values, invented, is_unseen
+from constrain.engine.tasks_values import Values, invented, is_unseen
+from constrain.engine.tasks_wear import worn
+from constrain.engine.tasks_words import TRAIN_WORDS, UNSEEN_WORDS
 from constrain.specs import as_spec
 
 COUNT = 200
@@ -181,7 +182,7 @@ FUNCTION_WORDS = set(
 )
 
 
-@pytest.mark.parametrize("name", [*PATTERNS, "clauses"])
+@pytest.mark.parametrize("name", [*FILES, "clauses"])
 def test_no_pattern_of_training_says_what_a_held_out_one_says(name: str) -> None:
     """None has all the telling words of one; if it has but one such word, none has that at the same place."""
     seen = [(set(words), " ".join(words), words) for line in patterns(name) for words in worded(line)]
@@ -218,7 +219,7 @@ def test_patterns_have_slots_that_are_filled_each_once(name: str) -> None:
 
 def test_worn_patterns_keep_their_slots_and_what_tells_two_cities_apart() -> None:
     rng, changed = Random(3), 0
-    for name in PATTERNS:
+    for name in FILES:
         for line in patterns(name):
             before = chosen(line, rng)
             after = worn(before, rng)

@@ -315,7 +315,7 @@ def test_a_fault_of_ours_ends_its_request_and_not_the_worker(monkeypatch: pytest
     at.come(0, asking({"regex": "[ab]{20}"}))
     at.come(1, Params())
     at.step(0, 1)
-    monkeypatch.setattr(StopRule, "judge", lambda self, posterior, unchanged: 1 // 0)
+    monkeypatch.setattr(StopRule, "judge", lambda self, *_: 1 // 0)
     for _ in range(9):
         at.step(0, 1)
     assert PAD in at.written[0]
