@@ -65,7 +65,7 @@ class Call:
         accepted = accept(joined(parts, [part.posterior.doubt for part in parts]), sampler.entropy_bound)
         canvas = torch.where(accepted, draw, sampler.initialize_canvas(len(draw), draw.device))
         best = joined(parts, [part.map() for part in parts])
-        self._history.add(best)
+        self._history.add(best, joined(parts, [part.posterior.probability() for part in parts]))
         rules = [self._stop or _rule(diffusion_stopping_criteria, part.free) for part in parts]
         stopped = joined(parts, [part.may_stop(rule, self._history) for part, rule in zip(parts, rules, strict=True)])
         belief = joined(parts, [part.posterior.shape(inplace=True) for part in parts])

@@ -112,7 +112,7 @@ class Part:
 
     def may_stop(self, rule: StopRule, history: History) -> Tensor:
         """bool `[N]`: rows that `rule` stops; `history` is that of all rows."""
-        return rule.judge(self.posterior, history.unchanged[self.rows], history.recurring[self.rows]) > 0
+        return rule.judge(self.posterior, history.unchanged[self.rows], history.support[self.rows]) > 0
 
 
 class MixedBatch:

@@ -107,12 +107,12 @@ def refine(
         if not tail_is_missing:
             noised = _renoised(denoiser, posterior, canvas, generator)
 
-        best = posterior.map()
-        current = [best, posterior.probability(), posterior.entropy]
+        best, probability = posterior.map(), posterior.probability()
+        current = [best, probability, posterior.entropy]
         answer = [_keep(stopped, old, new) for old, new in zip(answer or current, current, strict=True)]
 
-        history.add(best)
-        judged = stop.judge(posterior, history.unchanged, history.recurring)
+        history.add(best, probability)
+        judged = stop.judge(posterior, history.unchanged, history.support)
         failed = [row for row, error in enumerate(posterior.errors) if error is not None]
         if failed:
             judged[failed] = 0

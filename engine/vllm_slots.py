@@ -183,13 +183,14 @@ class Slots:
 
         Counts the passes, and refuses a row that is without a valid canvas after its last one.
         """
-        for row, best in zip(rows, posterior.map(), strict=True):
-            row.history.add(best[None])
+        best, probability = posterior.map(), posterior.probability()
+        for n, row in enumerate(rows):
+            row.history.add(best[n : n + 1], probability[n : n + 1])
             row.passes += 1
         histories = [row.history for row in rows]
         unchanged = torch.cat([each.unchanged for each in histories])
-        recurring = torch.cat([each.recurring for each in histories])
-        stops = self.stop.judge(posterior, unchanged, recurring) > 0
+        support = torch.cat([each.support for each in histories])
+        stops = self.stop.judge(posterior, unchanged, support) > 0
         for n, (row, error) in enumerate(zip(rows, posterior.errors, strict=True)):
             is_last = row.passes >= row.admitted.max_passes
             if error is not None and is_last:

@@ -44,7 +44,7 @@ def step(valid: TokenCanvas | CapturedCanvas, logits: Tensor, generator: torch.G
     draw, accepted = posterior.sample(generator), accept(posterior.doubt, 0.1)
     best, probability, entropy = posterior.map(), posterior.probability(), posterior.entropy
     history = History(len(logits), logits.device)
-    judged = RULE.judge(posterior, history.unchanged, history.recurring)
+    judged = RULE.judge(posterior, history.unchanged, history.support)
     judged.tolist()
     return [draw, accepted, best, probability, entropy, judged, posterior.log_z, posterior.shape(inplace=True)]
 

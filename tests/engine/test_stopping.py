@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -21,12 +22,12 @@ LOGITS = torch.zeros(1, 4, 3)
 
 
 def reason(
-    rule: StopRule, *, unchanged: int = 0, recurring: bool = False, certainty: float = 0.5, **figures: Any
+    rule: StopRule, *, unchanged: int = 0, support: float = 0.0, certainty: float = 0.5, **figures: Any
 ) -> StopReason | None:
     posterior = conclusion(LOGITS, certainty=certainty)
     for name, value in figures.items():
         setattr(posterior, name, torch.tensor([value]))
-    return REASONS[int(rule.judge(posterior, torch.tensor([unchanged]), torch.tensor([recurring or unchanged > 0])))]
+    return REASONS[int(rule.judge(posterior, torch.tensor([unchanged]), torch.tensor([support])))]
 
 
 def test_nothing_stops_an_open_question() -> None:
@@ -69,28 +70,30 @@ def test_stable_can_be_switched_off() -> None:
     assert reason(StopRule(confidence=None), unchanged=9, entropy=[0.0] * 4) is None
 
 
-@pytest.mark.parametrize(
-    ("certainty", "recurring", "expected"), [(0.5, True, "stable"), (0.4, True, None), (0.5, False, None)]
+@pytest.mark.parametrize(("support", "expected"), [(0.9, "stable"), (0.89, None)])
+def test_stable_is_also_what_has_enough_support(support: float, expected: str | None) -> None:
+    assert reason(StopRule(likely=0.9), support=support, entropy=[1.0] * 4) == expected
+    assert reason(StopRule(), support=support, entropy=[1.0] * 4) is None
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 2), st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])), min_size=3, max_size=3),
+        min_size=1,
+        max_size=8,
+    )
 )
-def test_stable_is_also_what_is_likely_and_the_best_again(
-    certainty: float, recurring: bool, expected: str | None
-) -> None:
-    rule = StopRule(likely=0.5)
-    assert reason(rule, recurring=recurring, entropy=[1.0] * 4, certainty=certainty) == expected
-    assert reason(StopRule(), recurring=recurring, entropy=[1.0] * 4, certainty=certainty) is None
-
-
-@given(st.lists(st.lists(st.integers(0, 2), min_size=3, max_size=3), min_size=1, max_size=8))
-def test_history_counts_passes_with_the_same_best(passes: list[list[int]]) -> None:
+def test_history_knows_the_passes_with_the_same_best(passes: list[list[tuple[int, float]]]) -> None:
     """Canvases of two tokens, of which the first is the same throughout; one row per list position."""
     history = History(3, torch.device("cpu"))
-    for number, bests in enumerate(passes):
-        history.add(torch.tensor([[7, best] for best in bests]))
-        for row, best in enumerate(bests):
-            before = [earlier[row] for earlier in passes[:number]]
-            run = next((n for n, other in enumerate(reversed(before)) if other != best), len(before))
-            assert history.unchanged[row] == run
-            assert history.recurring[row] == (best in before)
+    for number, row in enumerate(passes):
+        history.add(torch.tensor([[7, best] for best, _ in row]), torch.tensor([p for _, p in row], dtype=torch.double))
+        for n, (best, probability) in enumerate(row):
+            before = [earlier[n] for earlier in passes[:number]]
+            run = next((m for m, (other, _) in enumerate(reversed(before)) if other != best), len(before))
+            same = [p for other, p in before if other == best]
+            assert history.unchanged[n] == run
+            assert history.support[n] == (1 - math.prod(1 - p for p in [*same, probability]) if same else 0)
 
 
 @pytest.mark.parametrize(
