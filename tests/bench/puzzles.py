@@ -153,7 +153,8 @@ def puzzles(sizes: dict[str, int], seed: int) -> Iterator[tuple[str, list[Made]]
 
 
 def prompt_of(puzzle: Made) -> str:
-    return f"Solve this Sudoku:\n{puzzle.text}"
+    """What the bundled model was trained to see before a grid."""
+    return "Solve\n" + puzzle.text.replace(" ", "")
 
 
 def is_solved(puzzle: Made, result: Result) -> bool:
