@@ -51,6 +51,7 @@ def test_rules_solve_what_a_shape_does_not() -> None:
         if constraint == "shape":
             assert row["shaped"] == 3
     assert found["9x9, 30 givens", "shape", "uniform"]["solved"] == 0
+    assert found["4x4, one solution", "none", "bundled model"]["shaped"] == 3, "it was asked as it was trained"
 
 
 def test_tables_are_printed() -> None:

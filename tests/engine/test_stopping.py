@@ -96,6 +96,20 @@ def test_history_knows_the_passes_with_the_same_best(passes: list[list[tuple[int
             assert history.support[n] == (1 - math.prod(1 - p for p in [*same, probability]) if same else 0)
 
 
+@pytest.mark.parametrize(("likely", "passes"), [(0.7, 3), (0.9, 3), (0.95, 5), (0.99, 6)])
+def test_the_loop_stops_at_a_canvas_that_comes_back_often_enough(likely: float, passes: int) -> None:
+    """One position, two tokens that take turns, each time with a probability of 3/4: support is 15/16, then 63/64."""
+    script = [torch.tensor([[[3.0, 1.0]], [[1.0, 3.0]]][n % 2]).log()[None] for n in range(6)]
+    *_, last = refine(
+        ScriptedDenoiser(script),
+        Unconstrained([], device=torch.device("cpu")),
+        max_passes=6,
+        stop=StopRule(certain=None, confidence=None, likely=likely),
+        generator=torch.Generator().manual_seed(0),
+    )
+    assert last.passes == (passes,)
+
+
 @pytest.mark.parametrize(
     "options", [{"certain": 0.0}, {"certain": 1.1}, {"likely": 0.0}, {"stability": -1}, {"confidence": -0.1}]
 )
