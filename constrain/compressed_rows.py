@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Ints", "distinct", "distinct_rows", "group", "mixed", "order", "ranges", "slices"]
+__all__ = ["Ints", "distinct", "distinct_rows", "group", "mixed", "order", "slices"]
 
 Ints: TypeAlias = NDArray[np.int64]
 
@@ -50,12 +50,8 @@ def group(key: NDArray[Any], value: NDArray[Any], size: int) -> tuple[Ints, NDAr
 
 def slices(offsets: NDArray[Any], rows: NDArray[Any]) -> Ints:
     """The indices into `values` of all entries of the given rows, row after row."""
-    return ranges(offsets[rows], offsets[rows + 1])
-
-
-def ranges(begin: NDArray[Any], end: NDArray[Any]) -> Ints:
-    """The integers of all the ranges from `begin[n]` up to `end[n]`, range after range."""
-    count = end - begin
+    begin = offsets[rows]
+    count = offsets[rows + 1] - begin
     ends = np.cumsum(count)
     indices: Ints = np.repeat(begin - ends + count, count)
     indices += np.arange(len(indices))

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from constrain.automaton import Automaton
-from constrain.trie import GROUPS, Trie
+from constrain.trie import Trie
 
 if TYPE_CHECKING:
     from constrain.vocabulary import Vocabulary
@@ -57,32 +56,22 @@ def in_letters(token: bytes) -> bytes:
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """A table, the class of each of 256 letters in it, and the trie of a vocabulary's tokens in these letters."""
+    """A table, the class of each of 256 letters in it, and the trie and number of a vocabulary's tokens, in letters."""
 
     table: NDArray[np.int32]
     letter_class: NDArray[np.uint8]
     trie: Trie
-
-    @cached_property
-    def loops(self) -> NDArray[np.uint64]:
-        """uint64 `[S]`: bit g is set where no letter of group g (of `trie.GROUPS`) leads away from the state."""
-        moves = self.table != np.arange(len(self.table), dtype=np.int32)[:, None]
-        member = np.zeros((moves.shape[1], 64), np.bool_)
-        member[self.letter_class, GROUPS] = True
-        still = np.zeros((len(moves), 64), np.bool_)
-        some = np.flatnonzero(~moves.all(axis=1))
-        still[some] = (moves[some].astype(np.float32) @ member.astype(np.float32)) == 0
-        return np.packbits(still, axis=1, bitorder="little").view("<u8").astype(np.uint64, copy=False)[:, 0]
+    tokens: int
 
 
 def reading(automaton: Automaton, vocabulary: Vocabulary) -> Reading:
     """The automaton over letters if it can be read so, and over bytes if it cannot."""
     after = _after_a_character(automaton)
     if after is None:
-        return Reading(automaton.table, automaton.byte_class, vocabulary.trie)
+        return Reading(automaton.table, automaton.byte_class, vocabulary.trie, vocabulary.size)
     letter_class = automaton.byte_class.copy()
     letter_class[CHARACTER] = automaton.table.shape[1]
-    return Reading(np.column_stack([automaton.table, after]), letter_class, vocabulary.letter_trie)
+    return Reading(np.column_stack([automaton.table, after]), letter_class, vocabulary.letter_trie, vocabulary.size)
 
 
 def _after_a_character(automaton: Automaton) -> NDArray[np.int32] | None:

@@ -29,16 +29,12 @@ from constrain.trie import Trie
 
 __all__ = ["FOLDER_VARIABLE", "FORMAT", "cache_folder", "kept_trie"]
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """To be raised whenever a trie of the same tokens comes out different: other numbers, letters, groups or types."""
 
 FOLDER_VARIABLE: Final = "CONSTRAIN_CACHE"
 
-_STORED: Final = (
-    *("sets", "begin", "end", "sequence", "special", "first_child", "level", "node_of_token"),
-    *("below", "specials", "byte"),
-)
-_DERIVED: Final = frozenset({"sets", "below", "begin", "end", "sequence", "specials", "special"})
+_STORED: Final = ("next", "begin", "sequence", "byte")
 _DIGEST: Final = hashlib.sha256().digest_size
 _ALIGNMENT: Final = 64
 
@@ -85,9 +81,7 @@ def _read(path: Path) -> Trie | None:
         begin += -begin % _ALIGNMENT
         arrays[name] = np.frombuffer(data, dtype, count, begin)
         begin += arrays[name].nbytes
-    trie = Trie(**{name: array for name, array in arrays.items() if name not in _DERIVED})
-    vars(trie).update((name, arrays[name]) for name in _DERIVED)
-    return trie
+    return Trie(**arrays)
 
 
 def _write(path: Path, trie: Trie) -> None:

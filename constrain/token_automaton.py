@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from constrain import native
 from constrain.automaton import Automaton
 from constrain.compressed_rows import Ints, distinct, distinct_rows, group, order, slices
 from constrain.graphs import closure, longest_walk, steps_from
@@ -202,26 +203,18 @@ def _parts(automaton: Automaton) -> list[NDArray[np.int32]]:
 
 def _links(maps: Maps, map_of_class: NDArray[np.int32], states: int) -> Links:
     """The pairs of all maps that have classes, bundled."""
-    source, target = maps.ends
-    by_target = order(target, states)
-    sequence = by_target[order(source[by_target], states)]
-    pair = maps.pairs[sequence]
-    label = np.repeat(np.arange(maps.count), np.diff(maps.offsets))[sequence]
-    begin = np.flatnonzero(np.append(True, pair[1:] != pair[:-1])[: len(pair)])
-    source, target = (ends[sequence[begin]].astype(np.int64) for ends in (source, target))
-    offsets = np.append(begin, len(label))
-    first, bundle = distinct_rows(offsets, label)
-    members = label[slices(offsets, first)]
-    owner = np.repeat(np.arange(len(first)), offsets[first + 1] - offsets[first])
+    source, target, bundle, offsets, members = native.bundled(maps.offsets, maps.pairs, states)
+    bundles = len(offsets) - 1
+    owner = np.repeat(np.arange(bundles), np.diff(offsets))
     if np.array_equal(map_of_class, np.arange(maps.count)):  # there is one part, and a class is a map
-        return Links(source, target, bundle, owner, members, len(first))
+        return Links(source, target, bundle, owner, members, bundles)
     class_offsets, class_ = group(map_of_class, np.arange(len(map_of_class)), maps.count)
     owner = np.repeat(owner, np.diff(class_offsets)[members])
     member = class_[slices(class_offsets, members)]
     by_member = order(member, len(map_of_class))
     owner, member = owner[by_member], member[by_member]
-    by_owner = order(owner, len(first))
-    return Links(source, target, bundle, owner[by_owner], member[by_owner], len(first))
+    by_owner = order(owner, bundles)
+    return Links(source, target, bundle, owner[by_owner], member[by_owner], bundles)
 
 
 def _joined(parts: list[Links], accepting: NDArray[np.bool_], classes: int) -> Links:

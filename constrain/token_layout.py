@@ -115,9 +115,7 @@ class _Speller:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.trie = vocabulary.trie
-        ids = np.flatnonzero(self.trie.node_of_token >= 0)[::-1]
-        self.token_at = np.full(self.trie.nodes, -1)
-        self.token_at[self.trie.node_of_token[ids]] = ids  # the least id of those with the same bytes comes last
+        self.children: dict[int, dict[int, int]] = {}
         self.known: dict[tuple[str, ...], Ints] = {}
 
     def equally(self, slot: Slot) -> Ints:
@@ -158,14 +156,24 @@ class _Speller:
         found = []
         node = 0
         for end in range(begin, len(data)):
-            low, high = self.trie.first_child[node : node + 2]
-            child = int(low + np.searchsorted(self.trie.byte[low:high], data[end]))
-            if child == high or self.trie.byte[child] != data[end]:
+            child = self._children(node).get(data[end])
+            if child is None:
                 break
             node = child
-            if self.token_at[node] >= 0:
-                found.append((int(self.token_at[node]), end + 1))
+            first, last = self.trie.begin[node : node + 2].tolist()
+            if first < last:  # the least id of those with the same bytes comes first
+                found.append((int(self.trie.sequence[first]), end + 1))
         return found
+
+    def _children(self, node: int) -> dict[int, int]:
+        """The node after each byte."""
+        if node not in self.children:
+            self.children[node] = found = {}
+            child, end = node + 1, int(self.trie.next[node])
+            while child < end:
+                found[int(self.trie.byte[child])] = child
+                child = int(self.trie.next[child])
+        return self.children[node]
 
     def _counts(self, data: bytes) -> list[int]:
         """Per place, in how many tokens the rest of `data` can be spelled: bit n is set for n."""

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constrain.compressed_rows import group
-from constrain.graphs import breadth_first, closure, longest_walk, steps_from
+from constrain.graphs import closure, longest_walk, steps_from
 
 NODES = 6
 node = st.integers(0, NODES - 1)
@@ -34,21 +34,6 @@ def test_steps_and_closure_are_those_of_a_search_by_layers(edges: list[tuple[int
     expected = steps(edges, seeds)
     assert closure(seeds, *rows).tolist() == [n in expected for n in range(NODES)]
     assert steps_from(seeds, *rows, never=99).tolist() == [expected.get(n, 99) for n in range(NODES)]
-
-
-@given(graphs, node)
-@settings(deadline=None)
-def test_breadth_first_goes_by_distance_then_by_neighbours(edges: list[tuple[int, int]], start: int) -> None:
-    found = breadth_first(start, *group(*arrays(edges), NODES)).tolist()
-    distance = steps(edges, {start})
-    assert sorted(found) == sorted(distance)
-    assert [distance[n] for n in found] == sorted(distance.values())
-    for parent in found:
-        children = [b for a, b in edges if a == parent]
-        fresh = [b for n, b in enumerate(children) if b not in children[:n] and distance[b] == distance[parent] + 1]
-        earlier = {b for a, b in edges if a in found[: found.index(parent)]}
-        fresh = [b for b in fresh if b not in earlier]
-        assert [n for n in found if n in fresh] == fresh
 
 
 @given(graphs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +10,6 @@ from constrain.automaton import Automaton
 from constrain.expression import compile_expression
 from constrain.letters import CHARACTER, in_letters, reading
 from constrain.regex import parse, to_expression
-from constrain.trie import GROUPS
 from constrain.vocabulary import Vocabulary
 
 
@@ -53,15 +51,3 @@ def test_a_token_leads_where_its_letters_lead(pattern: str, token: bytes) -> Non
 @given(st.text())
 def test_every_character_beyond_ascii_is_one_letter(text: str) -> None:
     assert in_letters(text.encode()) == bytes(CHARACTER if ord(each) > 127 else ord(each) for each in text)
-
-
-@given(st.sampled_from(["[^a]*", "[^ab]{3}", "(\u00e9|a)*", "abc", "[a-z]*0"]))
-@settings(deadline=None)
-def test_loops_are_groups_none_of_whose_letters_leads_away(pattern: str) -> None:
-    read = reading(compiled(pattern), VOCABULARY)
-    for state, loops in enumerate(read.loops.tolist()):
-        for group in np.unique(GROUPS).tolist():
-            inside = [letter for letter in range(256) if GROUPS[letter] == group]
-            assert bool(loops >> group & 1) == all(
-                read.table[state, read.letter_class[each]] == state for each in inside
-            )

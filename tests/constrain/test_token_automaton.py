@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constrain import token_automaton, token_maps
+from constrain import token_automaton
 from constrain.automaton import Automaton
 from constrain.expression import compile_expression
 from constrain.regex import parse, to_expression
@@ -118,18 +118,14 @@ def test_links_are_the_edges_between_two_states_together(automaton: Automaton, v
         assert len(range(*tokens.outgoing(source).indices(len(pairs)))) == sum(a == source for a, _ in pairs)
 
 
-@given(automata, vocabularies, st.integers(2, 5), st.sampled_from([0, 1 << 16]))
+@given(automata, vocabularies, st.integers(2, 5))
 @settings(max_examples=100, deadline=None)
-def test_states_lifted_in_parts_and_few_at_a_time_and_in_wide_pairs_give_the_same(
-    automaton: Automaton, vocabulary: Vocabulary, parts: int, narrow: int
-) -> None:
+def test_states_lifted_in_parts_give_the_same(automaton: Automaton, vocabulary: Vocabulary, parts: int) -> None:
     whole = lift(automaton, vocabulary)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(token_automaton, "_WHOLE", 0)
         patch.setattr(token_automaton, "_PART", 1)
         patch.setattr(token_automaton, "_PARTS", parts)
-        patch.setattr(token_maps, "_BATCH", 2)
-        patch.setattr(token_maps, "_NARROW", narrow)
         split = lift(automaton, vocabulary)
     assert split.classes == whole.classes
     renamed = np.empty(whole.classes, np.int64)

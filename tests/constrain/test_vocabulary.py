@@ -25,7 +25,7 @@ def test_what_it_holds() -> None:
     assert v.end_of_turn == (1, 5)
     assert v.size == len(v) == 7
     assert v.allowed.tolist() == [0, 3, 4]
-    assert v.trie.node_of_token.tolist() == [1, -1, -1, 3, 1, -1, -1]
+    assert v.trie.sequence.tolist() == [0, 4, 3]
     assert repr(v) == "Vocabulary(7 ids, 3 with bytes, end_of_turn=[1, 5])"
 
 

@@ -1,0 +1,39 @@
+/* What the C files share. They hold the loops of compiling that go node by node and pair by pair, where numpy would need
+ * whole layers at a time. Functions that are not static are called by `native.py`, which says what they do and checks
+ * what they are given; comments here say how. They work on arrays of their caller alone and keep nothing between calls,
+ * so that threads may call them at once. NO_MEMORY and NULL mean that memory ran out; what was taken is free again then.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NO_MEMORY = -1 };
+
+static inline void *array(int64_t count, size_t size) { return malloc((size_t)(count + !count) * size); }
+
+/* Room for `count` items of `size` bytes in the array at `place`; false, with nothing changed, where there is none. */
+static inline bool reserve(void *place, int64_t *room, int64_t count, size_t size) {
+    if (count <= *room) return true;
+    void *old, *grown;
+    memcpy(&old, place, sizeof old);
+    if (!(grown = realloc(old, (size_t)(2 * count) * size))) return false;
+    memcpy(place, &grown, sizeof grown);
+    *room = 2 * count;
+    return true;
+}
+
+/* One node of a trie, in one place because a walk needs all of it: the groups of the letters on edges below; the node
+ * after the last one below; how many strings come before those that begin with the prefix; the first node from this one
+ * on whose letter is special; and the letter of the edge that leads here.
+ */
+typedef struct {
+    uint64_t below;
+    int32_t next, begin, special;
+    uint8_t byte;
+} Node;
+
+/* An entry of a map: from one state to another. */
+typedef struct {
+    uint32_t source, target;
+} Pair;

@@ -1,0 +1,210 @@
+"""The compiled loops of the C files here: what each takes and gives.
+
+They are compiled when the package is built or installed (`hatch_build.py`). Type, layout and number of dimensions of
+every array are checked on the way; C trusts what the arrays say. The interpreter's lock is not held while they run.
+Where memory runs out, they raise a MemoryError.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "LIBRARY",
+    "Bundles",
+    "TrieArrays",
+    "bundled",
+    "minimal",
+    "search",
+    "token_maps",
+    "trie",
+    "trie_nodes",
+    "useful",
+]
+
+LIBRARY: Final = "libconstrain.so"
+"""The file beside this one, whatever the platform."""
+
+Bools = NDArray[np.bool_]
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int64]
+Shorts = NDArray[np.int32]
+Words = NDArray[np.uint64]
+
+_NO_MEMORY: Final = -1
+_UNSTABLE: Final = -2
+_NODE: Final = np.dtype(
+    [("below", "u8"), ("next", "i4"), ("begin", "i4"), ("special", "i4"), ("byte", "u1")], align=True
+)  # `Node` in native.h
+
+
+class _Maps(ctypes.Structure):
+    _fields_ = (
+        ("count", ctypes.c_int64),
+        ("offsets", ctypes.POINTER(ctypes.c_int64)),
+        ("pairs", ctypes.POINTER(ctypes.c_uint32)),
+    )
+
+
+def sources_digest(folder: Path) -> str:
+    """SHA-256 over the C files of a folder; the library says which it was compiled from."""
+    return sha256(b"".join(file.read_bytes() for file in sorted(folder.glob("*.[ch]")))).hexdigest()
+
+
+def _library() -> ctypes.CDLL:
+    folder = Path(__file__).parent
+    try:
+        library = ctypes.CDLL(str(folder / LIBRARY))
+    except OSError as error:
+        raise ImportError(f"constrain has not been compiled, which installing it does: {error}") from error
+    library.sources.restype = ctypes.c_char_p
+    if any(folder.glob("*.c")) and library.sources().decode() != sources_digest(folder):
+        raise ImportError(f"{LIBRARY} was compiled from other C files: install again (pip install -e .)")
+
+    def array(dtype: Any, dimensions: int = 1) -> Any:
+        return np.ctypeslib.ndpointer(dtype, dimensions, flags="C_CONTIGUOUS")
+
+    size, nodes, maps = ctypes.c_int64, array(_NODE), ctypes.POINTER(_Maps)
+    byte, flag, short, long = map(array, (np.uint8, np.bool_, np.int32, np.int64))
+    pairs, table = array(np.uint32, 2), array(np.int32, 2)
+    signatures: dict[str, tuple[Any, ...]] = {
+        "trie": (size, byte, long, ctypes.c_int32, byte, short, short),
+        "trie_nodes": (None, size, byte, short, short, byte, flag, nodes),
+        "token_maps": (maps, table, size, size, size, short, size, byte, byte, ctypes.c_uint64, nodes, short, short),
+        "free_maps": (None, maps),
+        "bundled": (size, long, size, pairs, size, *[long] * 5, ctypes.POINTER(size)),
+        "search": (size, long, size, long, long, long),
+        "useful": (size, table, size, size, flag, size, flag),
+        "minimal": (size, table, size, size, flag, size, ctypes.c_void_p, table, flag),
+    }
+    for name, (result, *arguments) in signatures.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+_LIBRARY: Final = _library()
+
+
+def _done(result: int) -> int:
+    if result == _NO_MEMORY:
+        raise MemoryError
+    return result
+
+
+class TrieArrays(NamedTuple):
+    """A trie's nodes in the order of their prefixes, of which they have N; see `constrain.trie.Trie`."""
+
+    byte: Bytes
+    next: Shorts
+    begin: Shorts
+
+
+def trie(data: Bytes, start: Ints) -> TrieArrays:
+    """The trie of the strings `data[start[t] : start[t + 1]]`, which ascend and are not empty; O(bytes)."""
+    most = len(data) + 1
+    byte, after, begin = np.empty(most, np.uint8), np.empty(most, np.int32), np.empty(most + 1, np.int32)
+    nodes = _done(_LIBRARY.trie(data, start, len(start) - 1, byte, after, begin))
+    return TrieArrays(byte[:nodes].copy(), after[:nodes].copy(), begin[: nodes + 1].copy())
+
+
+def trie_nodes(arrays: TrieArrays, group: Bytes, special: Bools) -> NDArray[Any]:
+    """All that a walk needs to know of each node side by side, `[N + 1]`, for `token_maps`; `group` has the group, less
+    than 64, and `special` the kind of each of 256 bytes.
+    """
+    nodes = np.zeros(len(arrays.byte) + 1, _NODE)
+    _LIBRARY.trie_nodes(len(arrays.byte), *arrays, group, special, nodes)
+    return nodes
+
+
+def token_maps(
+    after: Shorts,
+    usual: int,
+    sources: Shorts,
+    letter_class: Bytes,
+    group: Bytes,
+    plain: int,
+    nodes: NDArray[Any],
+    sequence: Shorts,
+    of_token: Shorts,
+) -> tuple[Ints, NDArray[np.uint32]]:
+    """The maps of all tokens of a trie, restricted to `sources`: their offsets and, `[pairs, 2]`, entries.
+
+    `after` is the transposed table, `[classes, states]`; no byte whose group is in the bits of `plain` is special. The
+    map of every token in `sequence` is written to `of_token`. See `constrain.token_maps`.
+    """
+    classes, states = after.shape
+    found = _LIBRARY.token_maps(
+        *(after, states, classes, usual, sources, len(sources), letter_class, group, plain, nodes, sequence, of_token)
+    )
+    if not found:
+        raise MemoryError
+    try:
+        offsets = np.ctypeslib.as_array(found.contents.offsets, (found.contents.count + 1,)).copy()
+        pairs = np.ctypeslib.as_array(found.contents.pairs, (int(offsets[-1]), 2)).copy()
+    finally:
+        _LIBRARY.free_maps(found)
+    return offsets, pairs
+
+
+class Bundles(NamedTuple):
+    """The links and bundles of `constrain.token_automaton.Links`; bundle b is `member[offsets[b] : offsets[b + 1]]`."""
+
+    source: Ints
+    target: Ints
+    bundle: Ints
+    offsets: Ints
+    member: Ints
+
+
+def bundled(offsets: Ints, pairs: NDArray[np.uint32], states: int) -> Bundles:
+    """The entries of maps by their two states: which maps have each, where equal sets of maps are one bundle.
+
+    Bundles are numbered by their first links. O(states + pairs).
+    """
+    source, target, bundle, member = (np.empty(len(pairs), np.int64) for _ in range(4))
+    ends, bundles = np.empty(len(pairs) + 1, np.int64), ctypes.c_int64()
+    links = _done(
+        _LIBRARY.bundled(offsets, len(offsets) - 1, pairs, states, source, target, bundle, ends, member, bundles)
+    )
+    ends = ends[: bundles.value + 1].copy()
+    return Bundles(source[:links].copy(), target[:links].copy(), bundle[:links].copy(), ends, member[: ends[-1]].copy())
+
+
+def search(seeds: Sequence[int] | Ints, offsets: Ints, neighbours: Ints) -> tuple[Ints, Ints]:
+    """Breadth first from `seeds` through compressed rows: what is reached, in this order, and int64 `[nodes]`, in how
+    many steps; -1 where no way leads.
+    """
+    queue = np.empty(len(offsets) - 1 + len(seeds), np.int64)
+    queue[: len(seeds)] = seeds
+    steps = np.full(len(offsets) - 1, -1, np.int64)
+    reached = _LIBRARY.search(queue, len(seeds), offsets, neighbours, steps)
+    return queue[:reached], steps
+
+
+def useful(table: Shorts, ending: Bools, start: int) -> Bools:
+    """bool `[S]`: which states of a partial table lie on the way from the start to an ending one."""
+    found = np.empty(len(table), np.bool_)
+    _done(_LIBRARY.useful(table, *table.shape, ending, start, found))
+    return found
+
+
+def minimal(table: Shorts, accepting: Bools, start: int, weight: Words | None) -> tuple[Shorts, Bools] | None:
+    """The useful states of a partial table, equivalent ones merged, numbered breadth first in the order of classes;
+    none if the start is not useful. O(edges log states); neighbouring classes with the same target are one edge.
+
+    `weight`, uint64 `[classes + 1]`, has the sums of random numbers of the classes: sets of classes are told apart by
+    the sums of theirs. States that differ for all that are found out, and then the result is None. Without weights, no
+    two useful states may be equivalent.
+    """
+    smaller, ending = np.empty_like(table), np.empty_like(accepting)
+    pointer = None if weight is None else weight.ctypes.data
+    states = _done(_LIBRARY.minimal(table, *table.shape, accepting, start, pointer, smaller, ending))
+    return None if states == _UNSTABLE else (smaller[:states].copy(), ending[:states].copy())
