@@ -23,15 +23,20 @@ static inline bool reserve(void *place, int64_t *room, int64_t count, size_t siz
     return true;
 }
 
-/* One node of a trie, in one place because a walk needs all of it: the groups of the letters on edges below; the node
- * after the last one below; how many strings come before those that begin with the prefix; the first node from this one
- * on whose letter is special; and the letter of the edge that leads here.
+/* A node of a trie, in one place because a walk needs all of it: the groups of the letters on edges below, in 56 bits,
+ * and above them the letter of the edge that leads here; the node after the last one below; how many strings come before
+ * those that begin with the prefix.
  */
 typedef struct {
-    uint64_t below;
-    int32_t next, begin, special;
-    uint8_t byte;
+    uint64_t letters;
+    int32_t next, begin;
 } Node;
+
+enum { GROUPS = 56 };
+
+static inline uint64_t groups_below(Node node) { return node.letters & (((uint64_t)1 << GROUPS) - 1); }
+
+static inline uint8_t letter_into(Node node) { return (uint8_t)(node.letters >> GROUPS); }
 
 /* An entry of a map: from one state to another. */
 typedef struct {

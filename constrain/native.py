@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 __all__ = [
     "LIBRARY",
     "Bundles",
+    "Nodes",
     "TrieArrays",
     "bundled",
     "minimal",
@@ -40,9 +41,7 @@ Words = NDArray[np.uint64]
 
 _NO_MEMORY: Final = -1
 _UNSTABLE: Final = -2
-_NODE: Final = np.dtype(
-    [("below", "u8"), ("next", "i4"), ("begin", "i4"), ("special", "i4"), ("byte", "u1")], align=True
-)  # `Node` in native.h
+_NODE: Final = np.dtype([("letters", "u8"), ("next", "i4"), ("begin", "i4")])  # `Node` in native.h
 
 
 class _Maps(ctypes.Structure):
@@ -76,8 +75,8 @@ def _library() -> ctypes.CDLL:
     pairs, table = array(np.uint32, 2), array(np.int32, 2)
     signatures: dict[str, tuple[Any, ...]] = {
         "trie": (size, byte, long, ctypes.c_int32, byte, short, short),
-        "trie_nodes": (None, size, byte, short, short, byte, flag, nodes),
-        "token_maps": (maps, table, size, size, size, short, size, byte, byte, ctypes.c_uint64, nodes, short, short),
+        "trie_nodes": (None, size, byte, short, short, byte, flag, nodes, short),
+        "token_maps": (maps, table, size, size, size, short, size, byte, byte, ctypes.c_uint64, nodes, *[short] * 3),
         "free_maps": (None, maps),
         "bundled": (size, long, size, pairs, size, *[long] * 5, ctypes.POINTER(size)),
         "search": (size, long, size, long, long, long),
@@ -115,13 +114,21 @@ def trie(data: Bytes, start: Ints) -> TrieArrays:
     return TrieArrays(byte[:nodes].copy(), after[:nodes].copy(), begin[: nodes + 1].copy())
 
 
-def trie_nodes(arrays: TrieArrays, group: Bytes, special: Bools) -> NDArray[Any]:
-    """All that a walk needs to know of each node side by side, `[N + 1]`, for `token_maps`; `group` has the group, less
-    than 64, and `special` the kind of each of 256 bytes.
+class Nodes(NamedTuple):
+    """A trie's nodes as walks read them, `[N + 1]`: what they need of each side by side, and the first special one from
+    each on.
     """
-    nodes = np.zeros(len(arrays.byte) + 1, _NODE)
-    _LIBRARY.trie_nodes(len(arrays.byte), *arrays, group, special, nodes)
-    return nodes
+
+    packed: NDArray[Any]
+    ahead: Shorts
+
+
+def trie_nodes(arrays: TrieArrays, group: Bytes, special: Bools) -> Nodes:
+    """The nodes for `token_maps`; `group` has the group, less than 56, and `special` the kind of each of 256 bytes."""
+    nodes = len(arrays.byte)
+    found = Nodes(np.empty(nodes + 1, _NODE), np.empty(nodes + 1, np.int32))
+    _LIBRARY.trie_nodes(nodes, *arrays, group, special, *found)
+    return found
 
 
 def token_maps(
@@ -131,7 +138,7 @@ def token_maps(
     letter_class: Bytes,
     group: Bytes,
     plain: int,
-    nodes: NDArray[Any],
+    nodes: Nodes,
     sequence: Shorts,
     of_token: Shorts,
 ) -> tuple[Ints, NDArray[np.uint32]]:
@@ -142,7 +149,7 @@ def token_maps(
     """
     classes, states = after.shape
     found = _LIBRARY.token_maps(
-        *(after, states, classes, usual, sources, len(sources), letter_class, group, plain, nodes, sequence, of_token)
+        *(after, states, classes, usual, sources, len(sources), letter_class, group, plain, *nodes, sequence, of_token)
     )
     if not found:
         raise MemoryError

@@ -146,10 +146,11 @@ static bool extend(Runs *runs, int32_t end, int32_t map) {
     return true;
 }
 
-/* A node below which no letter changes its map is
+/* `ahead[n]` is the first node from n on whose letter is special. A node below which no letter changes its map is
  * passed by; where only special ones can, the walk goes from one to the next that is not below it.
  */
-static bool walk(Book *book, Runs *runs, const Node *trie, const uint8_t *letter_class, uint64_t plain) {
+static bool walk(Book *book, Runs *runs, const Node *trie, const int32_t *ahead, const uint8_t *letter_class,
+                 uint64_t plain) {
     int64_t room = 0, depth = 0;
     Frame *stack = NULL, *top;
     int32_t current = 1, node = 0, entered = 1;
@@ -157,7 +158,7 @@ static bool walk(Book *book, Runs *runs, const Node *trie, const uint8_t *letter
     do {
         if (entered) {
             uint64_t loops = book->map[current].letters.loops;
-            if (!(trie[node].below & ~loops)) {
+            if (!(groups_below(trie[node]) & ~loops)) {
                 node = trie[node].next;
             } else {
                 if (!reserve(&stack, &room, depth + 1, sizeof *stack)) goto end;
@@ -170,11 +171,11 @@ static bool walk(Book *book, Runs *runs, const Node *trie, const uint8_t *letter
         if (top->leaps) {
             if (!extend(runs, trie[node].begin, current)) goto end;
             current = top->map;
-            node = trie[node].special < top->end ? trie[node].special : top->end;
+            node = ahead[node] < top->end ? ahead[node] : top->end;
         }
         if (!extend(runs, trie[node].begin, current)) goto end;
         if ((entered = node < top->end)) {
-            if ((current = compose(book, top->map, letter_class[trie[node].byte])) < 0) goto end;
+            if ((current = compose(book, top->map, letter_class[letter_into(trie[node])])) < 0) goto end;
         } else {
             depth--;
         }
@@ -230,12 +231,12 @@ failed:
 
 Maps *token_maps(const int32_t *after, int64_t states, int64_t classes, int64_t usual, const int32_t *source,
                  int64_t sources, const uint8_t *letter_class, const uint8_t *group, uint64_t plain, const Node *trie,
-                 const int32_t *sequence, int32_t *of_token) {
+                 const int32_t *ahead, const int32_t *sequence, int32_t *of_token) {
     Book book = {.states = states, .classes = classes, .usual = usual, .after = after};
     Runs runs = {0};
     Maps *maps = NULL;
     if (open_book(&book, source, sources, letter_class, group) &&
-        walk(&book, &runs, trie, letter_class, plain) && (maps = used_maps(&book, &runs)))
+        walk(&book, &runs, trie, ahead, letter_class, plain) && (maps = used_maps(&book, &runs)))
         for (int64_t r = 0, t = 0; r < runs.count; r++)
             for (; t < runs.run[r].end; t++) of_token[sequence[t]] = runs.run[r].map;
     close_book(&book);

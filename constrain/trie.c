@@ -31,12 +31,14 @@ int64_t trie(const uint8_t *bytes, const int64_t *start, int32_t strings, uint8_
 
 /* From the last node to the first, so that children come before their parents. */
 void trie_nodes(int64_t count, const uint8_t *byte, const int32_t *next, const int32_t *begin, const uint8_t *group,
-                const bool *special, Node *node) {
-    node[count] = (Node){.next = (int32_t)count, .begin = begin[count], .special = (int32_t)count};
-    for (int64_t n = count - 1; n >= 0; n--) {
-        bool is_special = n && special[byte[n]];
-        node[n] = (Node){0, next[n], begin[n], is_special ? (int32_t)n : node[n + 1].special, byte[n]};
-        for (int32_t child = (int32_t)n + 1; child < next[n]; child = next[child])
-            node[n].below |= node[child].below | (uint64_t)1 << group[byte[child]];
+                const bool *special, Node *node, int32_t *ahead) {
+    node[count] = (Node){0, (int32_t)count, begin[count]};
+    ahead[count] = (int32_t)count;
+    for (int32_t n = (int32_t)count - 1; n >= 0; n--) {
+        uint64_t letters = (uint64_t)byte[n] << GROUPS;
+        for (int32_t child = n + 1; child < next[n]; child = next[child])
+            letters |= groups_below(node[child]) | (uint64_t)1 << group[byte[child]];
+        node[n] = (Node){letters, next[n], begin[n]};
+        ahead[n] = n && special[byte[n]] ? n : ahead[n + 1];
     }
 }

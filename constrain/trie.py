@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +20,14 @@ def _groups() -> NDArray[np.uint8]:
     bounds = b"azAZ09\x00\x08\x0b\x0c\x0e\x1f\x80\x8f\x90\x9f\xa0\xbf\xc0\xc1\xc2\xdf\xe1\xec\xee\xef\xf1\xf3\xf5\xfe"
     for number, (low, high) in enumerate(zip(bounds[::2], bounds[1::2], strict=True)):
         group[low : high + 1] = number
+    group[0x7F] = group[0]
     alone = np.flatnonzero(group < 0)
     group[alone] = group.max() + 1 + np.arange(len(alone))
     return group.astype(np.uint8)
 
 
 GROUPS = _groups()
-"""A group, less than 64, for every byte."""
+"""A group, less than 56, for every byte."""
 
 _SPECIAL = np.ones(256, np.bool_)
 _SPECIAL[[*range(0x20, 0x7F), 0xFF]] = False
@@ -67,7 +67,7 @@ class Trie:
         return len(self.byte)
 
     @cached_property
-    def packed(self) -> NDArray[Any]:
+    def packed(self) -> native.Nodes:
         """The nodes as `native.token_maps` takes them, with the groups of the bytes below and the special ones."""
         return native.trie_nodes(native.TrieArrays(self.byte, self.next, self.begin), GROUPS, _SPECIAL)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 import json
+import marshal
 import operator
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +25,7 @@ from constrain.trie import Trie
 __all__ = ["Trie", "Vocabulary"]
 
 _LEAST_KEPT: Final = 1 << 14  # ids: a trie of fewer is built in the time that it takes to find a file
+_WITHOUT_REFERENCES: Final = 2  # a version of marshal's format: equal values have equal bytes in it
 _building = threading.RLock()
 
 
@@ -201,13 +203,8 @@ class Vocabulary:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 in hex over size, end-of-turn ids and the bytes of every id: equal for equal vocabularies."""
-        spelled = [token or b"" for token in self.tokens]
-        lengths = np.fromiter(map(len, spelled), "<i4", self.size)
-        lengths[lengths == 0] = -1
-        digest = hashlib.sha256(json.dumps([self.size, self.end_of_turn]).encode())
-        digest.update(lengths.tobytes())
-        digest.update(b"".join(spelled))
-        return digest.hexdigest()
+        known = (int(self.size), self.end_of_turn, self.tokens)
+        return hashlib.sha256(marshal.dumps(known, _WITHOUT_REFERENCES)).hexdigest()
 
     def __len__(self) -> int:
         return self.size

@@ -47,14 +47,19 @@ def test_tokens_in_sequence_are_sorted_and_those_with_a_prefix_are_a_range(token
 def test_packed_nodes_say_the_same_and_what_is_below_and_ahead(tokens: list[bytes | None]) -> None:
     trie = Trie.build(tokens)
     nodes = prefixes(tokens)
-    for name in ("byte", "next"):
-        assert trie.packed[name][:-1].tolist() == getattr(trie, name).tolist()
-    assert trie.packed["begin"].tolist() == trie.begin.tolist()
+    packed, ahead = trie.packed
+    assert packed["next"][:-1].tolist() == trie.next.tolist()
+    assert packed["begin"].tolist() == trie.begin.tolist()
     special = [node for node, prefix in enumerate(nodes) if prefix and not is_plain(prefix[-1])] + [len(nodes)]
-    assert trie.packed["special"].tolist() == [min(s for s in special if s >= node) for node in range(len(nodes) + 1)]
-    for prefix, below in zip(nodes, trie.packed["below"].tolist(), strict=False):
+    assert ahead.tolist() == [min(s for s in special if s >= node) for node in range(len(nodes) + 1)]
+    for prefix, letters in zip(nodes, packed["letters"].tolist(), strict=False):
         following = {byte for other in nodes if other.startswith(prefix) for byte in other[len(prefix) :]}
-        assert below == sum(1 << group for group in {int(GROUPS[byte]) for byte in following})
+        below = sum(1 << group for group in {int(GROUPS[byte]) for byte in following})
+        assert letters == (prefix[-1] if prefix else 0) << 56 | below
+
+
+def test_groups_fit_beside_a_letter() -> None:
+    assert GROUPS.max() < 56
 
 
 def is_plain(byte: int) -> bool:
