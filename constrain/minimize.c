@@ -5,8 +5,8 @@
 typedef struct {
     const int32_t *table; /* [states, classes] */
     int64_t states, classes, edges;
-    int64_t *out, *in;        /* [states + 1], [states + 2]: the edges out of q are those from out[q] to out[q + 1], */
-    int32_t *entering;        /* the edges into q are entering[in[q]] .. entering[in[q + 1] - 1] */
+    int64_t *out, *in;        /* [states + 1], and one more for counting: out of q are the edges from out[q] to out[q + 1], */
+    int32_t *entering;        /* into q are entering[in[q]] .. entering[in[q + 1] - 1] */
     int32_t *source, *target; /* [edges] */
     int16_t *first, *last;    /* [edges]: an edge has the classes from the first to one before the last */
     int32_t *reached;         /* what the start leads to, breadth first, by class */
@@ -19,6 +19,7 @@ static void close_graph(Graph *graph) {
     free(graph->first), free(graph->last), free(graph->reached), free(graph->useful);
 }
 
+/* Whatever it returns, the graph is to be closed. */
 static bool open_graph(Graph *graph, const bool *ending, int64_t start) {
     int64_t states = graph->states, classes = graph->classes, edges = 0;
     for (int64_t q = 0; q < states; q++) {
@@ -81,7 +82,8 @@ end:
     return complete;
 }
 
-int64_t useful(const int32_t *table, int64_t states, int64_t classes, const bool *ending, int64_t start, bool *found) {
+int64_t constrain_useful(const int32_t *table, int64_t states, int64_t classes, const bool *ending, int64_t start,
+                         bool *found) {
     Graph graph = {.table = table, .states = states, .classes = classes};
     bool complete = open_graph(&graph, ending, start);
     if (complete) memcpy(found, graph.useful, (size_t)states * sizeof *found);
@@ -181,8 +183,8 @@ end:
 enum { UNSTABLE = -2 };
 
 /* Blocks are numbered by their first members in breadth-first order, which is the order of their own such walk. */
-int64_t minimal(const int32_t *table, int64_t states, int64_t classes, const bool *accepting, int64_t start,
-                const uint64_t *weight, int32_t *smaller, bool *ending) {
+int64_t constrain_minimal(const int32_t *table, int64_t states, int64_t classes, const bool *accepting, int64_t start,
+                          const uint64_t *weight, bool merges, int32_t *smaller, bool *ending) {
     Graph graph = {.table = table, .states = states, .classes = classes};
     int32_t *blocks = array(states + 1, sizeof *blocks), *number = array(states, sizeof *number);
     int32_t *leader = array(states, sizeof *leader);
@@ -190,18 +192,20 @@ int64_t minimal(const int32_t *table, int64_t states, int64_t classes, const boo
     if (!blocks || !number || !leader || !open_graph(&graph, accepting, start)) goto end;
     int32_t *block = blocks + 1; /* block[-1] is where nothing follows */
     for (int64_t q = -1; q < states; q++) block[q] = -1;
-    for (int64_t q = 0; q < states && !weight; q++)
+    for (int64_t q = 0; q < states && !merges; q++)
         if (graph.useful[q]) block[q] = (int32_t)q;
-    if (weight && !partition(&graph, accepting, weight, block)) goto end;
+    if (merges && !partition(&graph, accepting, weight, block)) goto end;
     count = 0;
     memset(number, -1, (size_t)states * sizeof *number);
     for (int64_t n = 0; n < graph.reachable; n++) {
         int32_t q = graph.reached[n];
         if (!graph.useful[q]) continue;
-        const int32_t *row = table + q * classes, *first;
-        if (number[block[q]] < 0) number[block[q]] = (int32_t)count, leader[count++] = q;
-        first = table + leader[number[block[q]]] * classes;
-        for (int64_t c = 0; c < classes && row != first; c++)
+        if (number[block[q]] < 0) {
+            number[block[q]] = (int32_t)count, leader[count++] = q;
+            continue;
+        }
+        const int32_t *row = table + q * classes, *first = table + leader[number[block[q]]] * classes;
+        for (int64_t c = 0; c < classes; c++)
             if (block[row[c]] != block[first[c]]) {
                 count = UNSTABLE;
                 goto end;

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from os import urandom
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from constrain import native
-from constrain.compressed_rows import Ints, mixed
+from constrain.compressed_rows import Ints
 
 __all__ = ["canonical", "distinct_columns", "minimal", "useful"]
 
@@ -36,25 +37,25 @@ def canonical(table: Table, byte_class: NDArray[np.uint8], accepting: Bools, sta
 
 def _renumbered(table: Table, byte_class: NDArray[np.uint8], accepting: Bools, start: int, *, merges: bool) -> Arrays:
     table, byte_class = _in_byte_order(table, byte_class)
-    table = np.ascontiguousarray(table)
-    found, seed = None, 0
-    while found is None:
-        found = native.minimal(table, accepting, start, _weights(table.shape[1], seed) if merges else None)
-        seed += 1
+    table, accepting = np.ascontiguousarray(table), np.ascontiguousarray(accepting)
+    found = None
+    while found is None:  # again only where weights happen to have equal sums, so they are not to be foreseen
+        found = native.minimal(table, accepting, start, _weights(table.shape[1]) if merges else None)
     table, accepting = found
     if not len(table):
         return np.full((1, 1), -1, np.int32), np.zeros(256, np.uint8), np.zeros(1, np.bool_)
     return *_with_distinct_columns(table, byte_class), accepting
 
 
-def _weights(classes: int, seed: int) -> NDArray[np.uint64]:
-    """The sums of pseudo-random numbers of the classes below each, up to all of them."""
-    return np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed(np.arange(classes), seed))])
+def _weights(classes: int) -> NDArray[np.uint64]:
+    """Random numbers of the classes, added up: of none, of the first, of the first two, and so on."""
+    numbers = np.frombuffer(urandom(8 * classes), np.uint64)
+    return np.concatenate([np.zeros(1, np.uint64), np.cumsum(numbers, dtype=np.uint64)])
 
 
 def useful(table: Table, ending: Bools, start: int = 0) -> Bools:
     """bool `[S]`: which states can be reached from the start and can reach an ending one."""
-    return native.useful(np.ascontiguousarray(table), ending, start)
+    return native.useful(np.ascontiguousarray(table), np.ascontiguousarray(ending), start)
 
 
 def distinct_columns(matrix: NDArray[Any]) -> tuple[Ints, NDArray[np.uint8]]:

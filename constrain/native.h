@@ -1,7 +1,8 @@
 /* What the C files share. They hold the loops of compiling that go node by node and pair by pair, where numpy would need
  * whole layers at a time. Functions that are not static are called by `native.py`, which says what they do and checks
  * what they are given; comments here say how. They work on arrays of their caller alone and keep nothing between calls,
- * so that threads may call them at once. NO_MEMORY and NULL mean that memory ran out; what was taken is free again then.
+ * so that threads may call them at once. NO_MEMORY and NULL mean that memory ran out, or that more than 2^31 would be
+ * numbered; what was taken is free again then.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,7 +13,9 @@ enum { NO_MEMORY = -1 };
 
 static inline void *array(int64_t count, size_t size) { return malloc((size_t)(count + !count) * size); }
 
-/* Room for `count` items of `size` bytes in the array at `place`; false, with nothing changed, where there is none. */
+/* Room for `count` items of `size` bytes in the array whose pointer, of whatever type, is at `place`: so it is copied.
+ * False, with nothing changed, where there is none.
+ */
 static inline bool reserve(void *place, int64_t *room, int64_t count, size_t size) {
     if (count <= *room) return true;
     void *old, *grown;

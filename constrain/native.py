@@ -1,8 +1,8 @@
 """The compiled loops of the C files here: what each takes and gives.
 
 They are compiled when the package is built or installed (`hatch_build.py`). Type, layout and number of dimensions of
-every array are checked on the way; C trusts what the arrays say. The interpreter's lock is not held while they run.
-Where memory runs out, they raise a MemoryError.
+every array are checked on the way, and of tables also that they lead to states; otherwise C trusts what arrays say. The
+interpreter's lock is not held while they run. Where memory runs out, they raise a MemoryError.
 """
 
 from __future__ import annotations
@@ -63,15 +63,15 @@ def _library() -> ctypes.CDLL:
         library = ctypes.CDLL(str(folder / LIBRARY))
     except OSError as error:
         raise ImportError(f"constrain has not been compiled, which installing it does: {error}") from error
-    library.sources.restype = ctypes.c_char_p
-    if any(folder.glob("*.c")) and library.sources().decode() != sources_digest(folder):
+    library.constrain_sources.restype = ctypes.c_char_p
+    if any(folder.glob("*.c")) and library.constrain_sources().decode() != sources_digest(folder):
         raise ImportError(f"{LIBRARY} was compiled from other C files: install again (pip install -e .)")
 
     def array(dtype: Any, dimensions: int = 1) -> Any:
         return np.ctypeslib.ndpointer(dtype, dimensions, flags="C_CONTIGUOUS")
 
     size, nodes, maps = ctypes.c_int64, array(_NODE), ctypes.POINTER(_Maps)
-    byte, flag, short, long = map(array, (np.uint8, np.bool_, np.int32, np.int64))
+    byte, flag, short, long, word = map(array, (np.uint8, np.bool_, np.int32, np.int64, np.uint64))
     pairs, table = array(np.uint32, 2), array(np.int32, 2)
     signatures: dict[str, tuple[Any, ...]] = {
         "trie": (size, byte, long, ctypes.c_int32, byte, short, short),
@@ -81,10 +81,10 @@ def _library() -> ctypes.CDLL:
         "bundled": (size, long, size, pairs, size, *[long] * 5, ctypes.POINTER(size)),
         "search": (size, long, size, long, long, long),
         "useful": (size, table, size, size, flag, size, flag),
-        "minimal": (size, table, size, size, flag, size, ctypes.c_void_p, table, flag),
+        "minimal": (size, table, size, size, flag, size, word, ctypes.c_bool, table, flag),
     }
     for name, (result, *arguments) in signatures.items():
-        function = getattr(library, name)
+        function = getattr(library, f"constrain_{name}")
         function.restype, function.argtypes = result, arguments
     return library
 
@@ -107,10 +107,14 @@ class TrieArrays(NamedTuple):
 
 
 def trie(data: Bytes, start: Ints) -> TrieArrays:
-    """The trie of the strings `data[start[t] : start[t + 1]]`, which ascend and are not empty; O(bytes)."""
+    """The trie of the strings `data[start[t] : start[t + 1]]`, which ascend and are not empty; O(bytes). Raises a
+    ValueError where they have 2 GiB or more.
+    """
     most = len(data) + 1
+    if most > np.iinfo(np.int32).max:
+        raise ValueError(f"tokens of {len(data)} bytes; the most is {np.iinfo(np.int32).max - 1}")
     byte, after, begin = np.empty(most, np.uint8), np.empty(most, np.int32), np.empty(most + 1, np.int32)
-    nodes = _done(_LIBRARY.trie(data, start, len(start) - 1, byte, after, begin))
+    nodes = _done(_LIBRARY.constrain_trie(data, start, len(start) - 1, byte, after, begin))
     return TrieArrays(byte[:nodes].copy(), after[:nodes].copy(), begin[: nodes + 1].copy())
 
 
@@ -127,7 +131,7 @@ def trie_nodes(arrays: TrieArrays, group: Bytes, special: Bools) -> Nodes:
     """The nodes for `token_maps`; `group` has the group, less than 56, and `special` the kind of each of 256 bytes."""
     nodes = len(arrays.byte)
     found = Nodes(np.empty(nodes + 1, _NODE), np.empty(nodes + 1, np.int32))
-    _LIBRARY.trie_nodes(nodes, *arrays, group, special, *found)
+    _LIBRARY.constrain_trie_nodes(nodes, *arrays, group, special, *found)
     return found
 
 
@@ -142,13 +146,13 @@ def token_maps(
     sequence: Shorts,
     of_token: Shorts,
 ) -> tuple[Ints, NDArray[np.uint32]]:
-    """The maps of all tokens of a trie, restricted to `sources`: their offsets and, `[pairs, 2]`, entries.
+    """The maps of all tokens of a trie, restricted to one or more `sources`: their offsets and, `[pairs, 2]`, entries.
 
     `after` is the transposed table, `[classes, states]`; no byte whose group is in the bits of `plain` is special. The
     map of every token in `sequence` is written to `of_token`. See `constrain.token_maps`.
     """
     classes, states = after.shape
-    found = _LIBRARY.token_maps(
+    found = _LIBRARY.constrain_token_maps(
         *(after, states, classes, usual, sources, len(sources), letter_class, group, plain, *nodes, sequence, of_token)
     )
     if not found:
@@ -157,7 +161,7 @@ def token_maps(
         offsets = np.ctypeslib.as_array(found.contents.offsets, (found.contents.count + 1,)).copy()
         pairs = np.ctypeslib.as_array(found.contents.pairs, (int(offsets[-1]), 2)).copy()
     finally:
-        _LIBRARY.free_maps(found)
+        _LIBRARY.constrain_free_maps(found)
     return offsets, pairs
 
 
@@ -179,7 +183,9 @@ def bundled(offsets: Ints, pairs: NDArray[np.uint32], states: int) -> Bundles:
     source, target, bundle, member = (np.empty(len(pairs), np.int64) for _ in range(4))
     ends, bundles = np.empty(len(pairs) + 1, np.int64), ctypes.c_int64()
     links = _done(
-        _LIBRARY.bundled(offsets, len(offsets) - 1, pairs, states, source, target, bundle, ends, member, bundles)
+        _LIBRARY.constrain_bundled(
+            offsets, len(offsets) - 1, pairs, states, source, target, bundle, ends, member, bundles
+        )
     )
     ends = ends[: bundles.value + 1].copy()
     return Bundles(source[:links].copy(), target[:links].copy(), bundle[:links].copy(), ends, member[: ends[-1]].copy())
@@ -192,26 +198,42 @@ def search(seeds: Sequence[int] | Ints, offsets: Ints, neighbours: Ints) -> tupl
     queue = np.empty(len(offsets) - 1 + len(seeds), np.int64)
     queue[: len(seeds)] = seeds
     steps = np.full(len(offsets) - 1, -1, np.int64)
-    reached = _LIBRARY.search(queue, len(seeds), offsets, neighbours, steps)
+    reached = _LIBRARY.constrain_search(queue, len(seeds), offsets, neighbours, steps)
     return queue[:reached], steps
 
 
+def _check(table: Shorts, flags: Bools, start: int) -> None:
+    if not 0 <= start < len(table) == len(flags) or (table.size and not -1 <= table.min() <= table.max() < len(table)):
+        raise ValueError(
+            f"no table of {len(table)} states, {len(flags)} of them flagged or not, with the start {start}"
+        )
+
+
 def useful(table: Shorts, ending: Bools, start: int) -> Bools:
-    """bool `[S]`: which states of a partial table lie on the way from the start to an ending one."""
+    """bool `[S]`: which states of a partial table lie on the way from the start to an ending one. Where its entries are
+    not states or -1, a ValueError is raised.
+    """
+    _check(table, ending, start)
     found = np.empty(len(table), np.bool_)
-    _done(_LIBRARY.useful(table, *table.shape, ending, start, found))
+    _done(_LIBRARY.constrain_useful(table, *table.shape, ending, start, found))
     return found
 
 
 def minimal(table: Shorts, accepting: Bools, start: int, weight: Words | None) -> tuple[Shorts, Bools] | None:
     """The useful states of a partial table, equivalent ones merged, numbered breadth first in the order of classes;
-    none if the start is not useful. O(edges log states); neighbouring classes with the same target are one edge.
+    none if the start is not useful. O(states classes + edges log^2 states), where neighbouring classes with the same
+    target are one edge. Raises as `useful` does.
 
-    `weight`, uint64 `[classes + 1]`, has the sums of random numbers of the classes: sets of classes are told apart by
-    the sums of theirs. States that differ for all that are found out, and then the result is None. Without weights, no
-    two useful states may be equivalent.
+    `weight`, uint64 `[classes + 1]`, has the sums of numbers of the classes; sets of classes are told apart by the sums
+    of theirs. If two are equal by chance and states were merged that differ, the result is None: the numbers should be
+    such as nobody who writes a table knows. Without weights, no two useful states may be equivalent.
     """
+    _check(table, accepting, start)
+    merges = weight is not None
+    if weight is None:
+        weight = np.empty(0, np.uint64)
+    elif len(weight) != table.shape[1] + 1:
+        raise ValueError(f"{len(weight)} weights for {table.shape[1]} classes, and not one more")
     smaller, ending = np.empty_like(table), np.empty_like(accepting)
-    pointer = None if weight is None else weight.ctypes.data
-    states = _done(_LIBRARY.minimal(table, *table.shape, accepting, start, pointer, smaller, ending))
+    states = _done(_LIBRARY.constrain_minimal(table, *table.shape, accepting, start, weight, merges, smaller, ending))
     return None if states == _UNSTABLE else (smaller[:states].copy(), ending[:states].copy())

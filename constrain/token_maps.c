@@ -1,9 +1,15 @@
 /* Maps of tokens: what they do to the states of an automaton. */
 #include "native.h"
 
-static uint64_t digest_of(Pair pair) {
+/* The digest of a map is the sum over its pairs, so that they need not wait for each other, and then mixed. */
+static uint64_t summand(Pair pair) {
     uint64_t x = ((uint64_t)pair.source << 32 | pair.target) * 0x9E3779B97F4A7C15u;
-    return (x ^ x >> 32) * 0xBF58476D1CE4E5B9u;
+    return x ^ x >> 32;
+}
+
+static uint64_t mixed(uint64_t x) {
+    x = (x ^ x >> 32) * 0xBF58476D1CE4E5B9u;
+    return x ^ x >> 32;
 }
 
 typedef struct { uint64_t loops, unusual[4]; } Letters;
@@ -18,7 +24,7 @@ typedef struct {
     int64_t states, classes, usual; /* `usual`: a class that most letters act like in most states */
     const int32_t *after;           /* [classes, states] */
     Letters *letters;               /* per state: the groups that do not lead away; the classes unlike the usual one */
-    Map *map;                       /* [maps]: letters that do not lead away from, or act unlike, in one of its targets */
+    Map *map;                       /* [maps]: the groups that stay in all its targets; the classes unlike the usual one in some */
     Pair *pair;
     int32_t *composed; /* [maps, classes]: the map and then one letter, -1 where that is not known */
     int32_t *slot;     /* a hash table of maps with linear probing, -1 where it is free */
@@ -81,15 +87,15 @@ static int32_t compose(Book *book, int32_t m, int64_t class) {
         if (!reserve(&book->pair, &book->pair_room, last + end - first, sizeof(Pair))) return NO_MEMORY;
         Pair *fresh = book->pair + last;
         const int32_t *after = book->after + class * book->states;
-        uint64_t digest = 0;
+        uint64_t sum = 0;
         int64_t length = 0;
         for (int64_t n = first; n < end; n++) { /* without branches, which nobody could predict */
             int32_t target = after[book->pair[n].target];
             fresh[length] = (Pair){book->pair[n].source, (uint32_t)target};
-            digest += target < 0 ? 0 : digest_of(fresh[length]);
+            sum += target < 0 ? 0 : summand(fresh[length]);
             length += target >= 0;
         }
-        found = numbered(book, length, digest);
+        found = numbered(book, length, mixed(sum));
     }
     if (found >= 0) book->composed[key] = found;
     return found;
@@ -113,15 +119,15 @@ static bool open_book(Book *book, const int32_t *source, int64_t sources, const 
             if (after[q] != usual[q]) book->letters[q].unusual[c >> 6] |= (uint64_t)1 << (c & 63);
         }
     }
-    if (numbered(book, 0, 0) < 0) return false;
+    if (numbered(book, 0, mixed(0)) < 0) return false;
     memset(book->composed, 0, (size_t)book->classes * sizeof(int32_t));
-    uint64_t digest = 0;
+    uint64_t sum = 0;
     for (int64_t n = 0; n < sources; n++) {
         uint32_t q = (uint32_t)source[n];
         book->pair[n] = (Pair){q, q};
-        digest += digest_of(book->pair[n]);
+        sum += summand(book->pair[n]);
     }
-    return numbered(book, sources, digest) >= 0;
+    return numbered(book, sources, mixed(sum)) >= 0;
 }
 
 typedef struct {
@@ -141,12 +147,16 @@ typedef struct {
 static bool extend(Runs *runs, int32_t end, int32_t map) {
     int32_t last = runs->count ? runs->run[runs->count - 1].end : 0;
     if (last == end) return true;
+    if (runs->count && runs->run[runs->count - 1].map == map) {
+        runs->run[runs->count - 1].end = end;
+        return true;
+    }
     if (!reserve(&runs->run, &runs->room, runs->count + 1, sizeof(Run))) return false;
     runs->run[runs->count++] = (Run){end, map};
     return true;
 }
 
-/* `ahead[n]` is the first node from n on whose letter is special. A node below which no letter changes its map is
+/* No letter of the groups in `plain` is special; `ahead[n]` is the first node from n on whose letter is special. A node below which no letter changes its map is
  * passed by; where only special ones can, the walk goes from one to the next that is not below it.
  */
 static bool walk(Book *book, Runs *runs, const Node *trie, const int32_t *ahead, const uint8_t *letter_class,
@@ -191,7 +201,7 @@ typedef struct {
     Pair *pairs;
 } Maps;
 
-void free_maps(Maps *maps) {
+void constrain_free_maps(Maps *maps) {
     if (maps) free(maps->offsets), free(maps->pairs), free(maps);
 }
 
@@ -225,11 +235,11 @@ static Maps *used_maps(const Book *book, Runs *runs) {
     return maps;
 failed:
     free(number);
-    free_maps(maps);
+    constrain_free_maps(maps);
     return NULL;
 }
 
-Maps *token_maps(const int32_t *after, int64_t states, int64_t classes, int64_t usual, const int32_t *source,
+Maps *constrain_token_maps(const int32_t *after, int64_t states, int64_t classes, int64_t usual, const int32_t *source,
                  int64_t sources, const uint8_t *letter_class, const uint8_t *group, uint64_t plain, const Node *trie,
                  const int32_t *ahead, const int32_t *sequence, int32_t *of_token) {
     Book book = {.states = states, .classes = classes, .usual = usual, .after = after};

@@ -2,8 +2,8 @@
 #include "native.h"
 
 /* String t is bytes[start[t]] .. bytes[start[t + 1] - 1]. */
-int64_t trie(const uint8_t *bytes, const int64_t *start, int32_t strings, uint8_t *byte, int32_t *next,
-             int32_t *begin) {
+int64_t constrain_trie(const uint8_t *bytes, const int64_t *start, int32_t strings, uint8_t *byte, int32_t *next,
+                       int32_t *begin) {
     int64_t longest = 0, depth = 0;
     for (int32_t t = 0; t < strings; t++)
         if (start[t + 1] - start[t] > longest) longest = start[t + 1] - start[t];
@@ -30,8 +30,8 @@ int64_t trie(const uint8_t *bytes, const int64_t *start, int32_t strings, uint8_
 }
 
 /* From the last node to the first, so that children come before their parents. */
-void trie_nodes(int64_t count, const uint8_t *byte, const int32_t *next, const int32_t *begin, const uint8_t *group,
-                const bool *special, Node *node, int32_t *ahead) {
+void constrain_trie_nodes(int64_t count, const uint8_t *byte, const int32_t *next, const int32_t *begin,
+                          const uint8_t *group, const bool *special, Node *node, int32_t *ahead) {
     node[count] = (Node){0, (int32_t)count, begin[count]};
     ahead[count] = (int32_t)count;
     for (int32_t n = (int32_t)count - 1; n >= 0; n--) {

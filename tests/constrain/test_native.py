@@ -6,6 +6,7 @@ import ctypes
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,50 @@ CONSTRAIN = Path(native.__file__).parent
 )
 def test_an_array_of_another_type_or_layout_is_not_taken(table: object) -> None:
     with pytest.raises((TypeError, ctypes.ArgumentError)):
-        native._LIBRARY.useful(table, 2, 2, np.ones(2, np.bool_), 0, np.zeros(2, np.bool_))
+        native._LIBRARY.constrain_useful(table, 2, 2, np.ones(2, np.bool_), 0, np.zeros(2, np.bool_))
+
+
+@pytest.mark.parametrize(
+    ("entry", "flags", "start"), [(2, 2, 0), (-2, 2, 0), (1, 1, 0), (1, 3, 0), (1, 2, -1), (1, 2, 2)]
+)
+def test_a_table_that_leads_to_no_state_is_not_taken(entry: int, flags: int, start: int) -> None:
+    table, ending = np.array([[0, entry], [-1, 1]], np.int32), np.ones(flags, np.bool_)
+    with pytest.raises(
+        ValueError, match=f"no table of 2 states, {flags} of them flagged or not, with the start {start}"
+    ):
+        native.useful(table, ending, start)
+    with pytest.raises(ValueError, match="no table of 2 states"):
+        native.minimal(table, ending, start, None)
+
+
+def test_thousands_of_bundles_are_told_apart() -> None:
+    """Each bundle is the set of maps that take a state to another; here most are different, and some are not."""
+    rng = np.random.default_rng(0)
+    states, maps = 1500, 12
+    targets = [rng.integers(0, 2, states) for _ in range(maps)]
+    sources = np.arange(states)
+    pairs = np.concatenate([np.stack([sources, target], 1) for target in targets]).astype(np.uint32)
+    found = native.bundled(np.arange(maps + 1) * states, pairs, states)
+    expected: dict[tuple[int, int], tuple[int, ...]] = {}
+    for state in range(states):
+        for end in (0, 1):
+            if members := tuple(m for m in range(maps) if targets[m][state] == end):
+                expected[state, end] = members
+    assert list(zip(found.source.tolist(), found.target.tolist(), strict=True)) == list(expected)
+    rows = [tuple(found.member[begin:end].tolist()) for begin, end in pairwise(found.offsets.tolist())]
+    assert [rows[bundle] for bundle in found.bundle.tolist()] == list(expected.values())
+    assert rows == list(dict.fromkeys(expected.values()))
+    assert 1024 < len(rows) < len(expected)
+
+
+def test_weights_are_as_many_as_can_be_added_up() -> None:
+    with pytest.raises(ValueError, match="2 weights for 2 classes"):
+        native.minimal(np.zeros((1, 2), np.int32), np.ones(1, np.bool_), 0, np.zeros(2, np.uint64))
+
+
+def test_tokens_of_more_bytes_than_nodes_have_numbers_are_not_taken() -> None:
+    with pytest.raises(ValueError, match="tokens of 2147483647 bytes"):
+        native.trie(np.zeros(2**31 - 1, np.uint8), np.array([0, 2**31 - 1]))
 
 
 LITTLE_MEMORY = """
