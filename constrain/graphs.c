@@ -1,9 +1,9 @@
 /* Walks in graphs. */
 #include "native.h"
 
-/* Breadth first; `steps` is below 0 where nobody has been. */
-int64_t constrain_search(int64_t *queue, int64_t seeds, const int64_t *offsets, const int64_t *neighbours,
-                         int64_t *steps) {
+/* `steps` is below 0 where nobody has been; `queue` begins with the seeds. */
+void constrain_search(int64_t *queue, int64_t seeds, const int64_t *offsets, const int64_t *neighbours,
+                      int64_t *steps) {
     int64_t count = 0;
     for (int64_t n = 0; n < seeds; n++)
         if (steps[queue[n]] < 0) steps[queue[n]] = 0, queue[count++] = queue[n];
@@ -12,5 +12,4 @@ int64_t constrain_search(int64_t *queue, int64_t seeds, const int64_t *offsets, 
             int64_t other = neighbours[edge];
             if (steps[other] < 0) steps[other] = steps[queue[n]] + 1, queue[count++] = other;
         }
-    return count;
 }

@@ -19,12 +19,12 @@ __all__ = ["closure", "longest_walk", "steps_from"]
 
 def closure(seeds: Iterable[int], offsets: Ints, neighbours: NDArray[Any]) -> NDArray[np.bool_]:
     """bool `[nodes]`: what can be reached from `seeds`, seeds included."""
-    return native.search([*seeds], offsets, neighbours.astype(np.int64))[1] >= 0
+    return native.search([*seeds], offsets, neighbours.astype(np.int64)) >= 0
 
 
 def steps_from(seeds: Iterable[int], offsets: Ints, neighbours: NDArray[Any], *, never: int) -> Ints:
     """int64 `[nodes]`: the fewest steps to each node from a seed; `never` where there is no way."""
-    steps = native.search([*seeds], offsets, neighbours.astype(np.int64))[1]
+    steps = native.search([*seeds], offsets, neighbours.astype(np.int64))
     steps[steps < 0] = never
     return steps
 

@@ -5,8 +5,9 @@
 typedef struct {
     const int32_t *table; /* [states, classes] */
     int64_t states, classes, edges;
-    int64_t *out, *in;        /* [states + 1], and one more for counting: out of q are the edges from out[q] to out[q + 1], */
-    int32_t *entering;        /* into q are entering[in[q]] .. entering[in[q + 1] - 1] */
+    int64_t *out;             /* [states + 1]: out of q are the edges from out[q] to out[q + 1] */
+    int64_t *in;              /* [states + 1], and one more for counting */
+    int32_t *entering;        /* [edges]: into q are entering[in[q]] .. entering[in[q + 1] - 1] */
     int32_t *source, *target; /* [edges] */
     int16_t *first, *last;    /* [edges]: an edge has the classes from the first to one before the last */
     int32_t *reached;         /* what the start leads to, breadth first, by class */

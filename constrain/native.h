@@ -1,8 +1,8 @@
-/* What the C files share. They hold the loops of compiling that go node by node and pair by pair, where numpy would need
- * whole layers at a time. Functions that are not static are called by `native.py`, which says what they do and checks
- * what they are given; comments here say how. They work on arrays of their caller alone and keep nothing between calls,
- * so that threads may call them at once. NO_MEMORY and NULL mean that memory ran out, or that more than 2^31 would be
- * numbered; what was taken is free again then.
+/* What the C files share. They hold the loops of compiling that go node by node and pair by pair, where numpy would
+ * need whole layers at a time. Functions that are not static are called by `native.py`, which says what they do and
+ * checks what they are given; comments here say how. They work on arrays of their caller alone and keep nothing between
+ * calls, so that threads may call them at once. NO_MEMORY and NULL mean that memory ran out, or that more than 2^31
+ * would be numbered; what was taken is free again then.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,8 +27,8 @@ static inline bool reserve(void *place, int64_t *room, int64_t count, size_t siz
 }
 
 /* A node of a trie, in one place because a walk needs all of it: the groups of the letters on edges below, in 56 bits,
- * and above them the letter of the edge that leads here; the node after the last one below; how many strings come before
- * those that begin with the prefix.
+ * and above them the letter of the edge that leads here; the node after the last one below; how many strings come
+ * before those that begin with the prefix.
  */
 typedef struct {
     uint64_t letters;

@@ -79,7 +79,7 @@ def _library() -> ctypes.CDLL:
         "token_maps": (maps, table, size, size, size, short, size, byte, byte, ctypes.c_uint64, nodes, *[short] * 3),
         "free_maps": (None, maps),
         "bundled": (size, long, size, pairs, size, *[long] * 5, ctypes.POINTER(size)),
-        "search": (size, long, size, long, long, long),
+        "search": (None, long, size, long, long, long),
         "useful": (size, table, size, size, flag, size, flag),
         "minimal": (size, table, size, size, flag, size, word, ctypes.c_bool, table, flag),
     }
@@ -182,24 +182,19 @@ def bundled(offsets: Ints, pairs: NDArray[np.uint32], states: int) -> Bundles:
     """
     source, target, bundle, member = (np.empty(len(pairs), np.int64) for _ in range(4))
     ends, bundles = np.empty(len(pairs) + 1, np.int64), ctypes.c_int64()
-    links = _done(
-        _LIBRARY.constrain_bundled(
-            offsets, len(offsets) - 1, pairs, states, source, target, bundle, ends, member, bundles
-        )
-    )
+    maps = (offsets, len(offsets) - 1, pairs, states)
+    links = _done(_LIBRARY.constrain_bundled(*maps, source, target, bundle, ends, member, bundles))
     ends = ends[: bundles.value + 1].copy()
     return Bundles(source[:links].copy(), target[:links].copy(), bundle[:links].copy(), ends, member[: ends[-1]].copy())
 
 
-def search(seeds: Sequence[int] | Ints, offsets: Ints, neighbours: Ints) -> tuple[Ints, Ints]:
-    """Breadth first from `seeds` through compressed rows: what is reached, in this order, and int64 `[nodes]`, in how
-    many steps; -1 where no way leads.
-    """
+def search(seeds: Sequence[int], offsets: Ints, neighbours: Ints) -> Ints:
+    """int64 `[nodes]`: the fewest steps to each node from a seed, through compressed rows; -1 where no way leads."""
     queue = np.empty(len(offsets) - 1 + len(seeds), np.int64)
     queue[: len(seeds)] = seeds
     steps = np.full(len(offsets) - 1, -1, np.int64)
-    reached = _LIBRARY.constrain_search(queue, len(seeds), offsets, neighbours, steps)
-    return queue[:reached], steps
+    _LIBRARY.constrain_search(queue, len(seeds), offsets, neighbours, steps)
+    return steps
 
 
 def _check(table: Shorts, flags: Bools, start: int) -> None:

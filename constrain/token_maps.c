@@ -24,7 +24,7 @@ typedef struct {
     int64_t states, classes, usual; /* `usual`: a class that most letters act like in most states */
     const int32_t *after;           /* [classes, states] */
     Letters *letters;               /* per state: the groups that do not lead away; the classes unlike the usual one */
-    Map *map;                       /* [maps]: the groups that stay in all its targets; the classes unlike the usual one in some */
+    Map *map;                       /* [maps]: the groups that stay in all its targets, the classes unlike in some */
     Pair *pair;
     int32_t *composed; /* [maps, classes]: the map and then one letter, -1 where that is not known */
     int32_t *slot;     /* a hash table of maps with linear probing, -1 where it is free */
@@ -156,8 +156,9 @@ static bool extend(Runs *runs, int32_t end, int32_t map) {
     return true;
 }
 
-/* No letter of the groups in `plain` is special; `ahead[n]` is the first node from n on whose letter is special. A node below which no letter changes its map is
- * passed by; where only special ones can, the walk goes from one to the next that is not below it.
+/* No letter of the groups in `plain` is special; `ahead[n]` is the first node from n on whose letter is special. A node
+ * below which no letter changes its map is passed by; where only special ones can, the walk goes from one to the next
+ * that is not below it.
  */
 static bool walk(Book *book, Runs *runs, const Node *trie, const int32_t *ahead, const uint8_t *letter_class,
                  uint64_t plain) {
@@ -221,8 +222,8 @@ static Maps *used_maps(const Book *book, Runs *runs) {
     }
     maps->offsets = array(maps->count + 1, sizeof(int64_t)), maps->pairs = array(pairs, sizeof(Pair));
     if (!maps->offsets || !maps->pairs) goto failed;
-    int64_t *end = maps->offsets;
-    *end++ = 0, *end = 0;
+    int64_t *end = maps->offsets + 1; /* of the last map; that of map 0 has no pairs */
+    end[-1] = end[0] = 0;
     for (int32_t m = 1; m < book->maps; m++) {
         if (!number[m]) continue;
         int64_t first = book->map[m - 1].end, length = book->map[m].end - first;
@@ -240,8 +241,8 @@ failed:
 }
 
 Maps *constrain_token_maps(const int32_t *after, int64_t states, int64_t classes, int64_t usual, const int32_t *source,
-                 int64_t sources, const uint8_t *letter_class, const uint8_t *group, uint64_t plain, const Node *trie,
-                 const int32_t *ahead, const int32_t *sequence, int32_t *of_token) {
+                           int64_t sources, const uint8_t *letter_class, const uint8_t *group, uint64_t plain,
+                           const Node *trie, const int32_t *ahead, const int32_t *sequence, int32_t *of_token) {
     Book book = {.states = states, .classes = classes, .usual = usual, .after = after};
     Runs runs = {0};
     Maps *maps = NULL;
